@@ -1,0 +1,70 @@
+// Everything that this machine can check: types, lint, format, and every test; what is skipped is named with its reason.
+// Ends with the line `N passed, N failed, N skipped`.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+
+const report = '.cache/tests.json'
+const oldKubectl = '.cache/kubectl-1.20/usr/bin/kubectl'
+let passed = 0
+let failed = 0
+let skipped = 0
+
+const say = (line) => process.stdout.write(`${line}\n`)
+
+/** Runs one check with its output shown; counts it. */
+function check(name, command, args) {
+  const from = Date.now()
+  const { status } = spawnSync(command, args, { stdio: 'inherit' })
+  if (status === 0) passed++
+  else failed++
+  say(`${status === 0 ? 'ok' : 'FAILED'}: ${name} (${((Date.now() - from) / 1000).toFixed(1)} s)`)
+}
+
+/** Debian's kubectl 1.20, unpacked and not installed: the oldest that people still have. */
+function fetchOldKubectl() {
+  if (existsSync(oldKubectl)) return
+  mkdirSync('.cache', { recursive: true })
+  const script = 'rm -f kubernetes-client_*.deb; apt-get download -q kubernetes-client && dpkg-deb -x kubernetes-client_*.deb kubectl-1.20'
+  let { status } = spawnSync('bash', ['-c', script], { cwd: '.cache', stdio: 'ignore' })
+  if (status !== 0) {
+    spawnSync('apt-get', ['update', '-q'], { stdio: 'ignore' })
+    status = spawnSync('bash', ['-c', script], { cwd: '.cache', stdio: 'ignore' }).status
+  }
+  if (status !== 0) say("note: Debian's kubectl 1.20 cannot be had here; its tests are skipped")
+}
+
+function vitest() {
+  rmSync(report, { force: true })
+  const args = ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)]
+  spawnSync('npx', ['--no-install', ...args], { stdio: 'inherit' })
+  if (!existsSync(report)) {
+    say('FAILED: the test runner wrote no report')
+    failed++
+    return
+  }
+  const { testResults } = JSON.parse(readFileSync(report, 'utf8'))
+  for (const file of testResults) {
+    const tests = file.assertionResults
+    for (const test of tests) {
+      if (test.status === 'passed') passed++
+      else if (test.status === 'failed') failed++
+      else {
+        skipped++
+        say(`skipped: ${test.fullName}`)
+      }
+    }
+    // A file that could not even be loaded has no tests to count.
+    if (file.status === 'failed' && !tests.some((test) => test.status === 'failed')) {
+      failed++
+      say(`FAILED: ${file.name}: ${file.message}`)
+    }
+  }
+}
+
+check('types', 'npx', ['--no-install', 'tsc', '--noEmit'])
+check('lint and import rules', 'npx', ['--no-install', 'oxlint', '--type-aware', '--deny-warnings'])
+check('format', 'npx', ['--no-install', 'biome', 'format', '.'])
+fetchOldKubectl()
+vitest()
+say(`${passed} passed, ${failed} failed, ${skipped} skipped`)
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0

@@ -1,0 +1,20 @@
+/**
+ * The 32-bit number that travels in `meta priority` between the rules, and stands as the value of `services`, `nodeports` and `lists`:
+ * bits 0–19 the endpoint list, 20–27 its size code, 29–31 how the address is treated.
+ */
+export const listMask = 0xfffff
+
+/** The highest number that an endpoint list can have. */
+export const highestList = listMask
+
+/** Reached from outside (NodePort, external IP, load-balancer IP): always masqueraded, and `protected` is checked. */
+export const external = 0x2000_0000
+
+/** The value of `lists`: a plain list of size class `index` (src/proxy/nftables/sizes.ts). */
+export const sizeValue = (list: number, index: number): string => String((((1 + index) << 20) | list) >>> 0)
+
+/** The value of `services` and `nodeports`. */
+export const addressValue = (list: number, flags: number): string => String((flags | list) >>> 0)
+
+/** The list that a value of `services`, `nodeports` or `lists` names. */
+export const listOf = (value: string): number => Number(value) & listMask

@@ -1,0 +1,81 @@
+import type { Reconciler } from './reconciler.ts'
+import type { Subject } from './types.ts'
+
+export interface SchedulerOptions {
+  /** How often to ask the target whether somebody else has written, in milliseconds. */
+  pollMs?: number
+  /** A full audit at least this often, in milliseconds. */
+  auditMs?: number
+  onError?: (error: unknown) => void
+}
+
+/**
+ * Runs a reconciler: a touch is written at once (while a run is under way, touches gather for the next one), wake-ups and retries on time, an
+ * audit when somebody else has written and every now and then anyway. Audits take at most a twentieth of the time.
+ */
+export class Scheduler {
+  readonly #reconciler: Reconciler
+  readonly #pollMs: number
+  readonly #auditMs: number
+  readonly #onError: (error: unknown) => void
+  #timer: NodeJS.Timeout | undefined
+  #busy = false
+  #again = false
+  #closed = false
+  #lastAudit = performance.now()
+  #nextAuditAllowed = 0
+
+  constructor(reconciler: Reconciler, options: SchedulerOptions = {}) {
+    this.#reconciler = reconciler
+    this.#pollMs = options.pollMs ?? 500
+    this.#auditMs = options.auditMs ?? 300_000
+    this.#onError = options.onError ?? (() => {})
+    this.#timer = setInterval(() => void this.#tick(), this.#pollMs)
+    this.#timer.unref()
+  }
+
+  touch(subjects: Iterable<Subject>): void {
+    this.#reconciler.touch(subjects)
+    void this.#work()
+  }
+
+  close(): void {
+    this.#closed = true
+    clearInterval(this.#timer)
+  }
+
+  async #work(): Promise<void> {
+    if (this.#busy || this.#closed) {
+      this.#again = true
+      return
+    }
+    this.#busy = true
+    try {
+      do {
+        this.#again = false
+        await this.#reconciler.flush()
+      } while (this.#again && !this.#closed)
+    } catch (error) {
+      this.#onError(error)
+    } finally {
+      this.#busy = false
+    }
+  }
+
+  async #tick(): Promise<void> {
+    this.#reconciler.tick()
+    if (this.#reconciler.due) await this.#work()
+    const now = performance.now()
+    if (this.#closed || now < this.#nextAuditAllowed) return
+    try {
+      if (!this.#reconciler.suspect && now - this.#lastAudit < this.#auditMs) return
+      this.#nextAuditAllowed = Number.POSITIVE_INFINITY
+      await this.#reconciler.audit()
+    } catch (error) {
+      this.#onError(error)
+    } finally {
+      this.#lastAudit = performance.now()
+      this.#nextAuditAllowed = this.#lastAudit + 20 * (this.#lastAudit - now)
+    }
+  }
+}
