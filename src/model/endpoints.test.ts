@@ -11,7 +11,7 @@ const states: Record<State, Pick<SliceEndpoint, 'ready' | 'serving' | 'terminati
 
 const slice = (
   endpoints: [string, State, string?][],
-  ports = [{ name: 'http', protocol: 'TCP' as const, port: 8080 }],
+  ports: EndpointSlice['ports'] = [{ name: 'http', protocol: 'TCP', port: 8080 }],
 ): EndpointSlice => ({
   namespace: 'default',
   name: 'web-1',

@@ -1,5 +1,5 @@
-import type { EndpointSlice as ApiSlice, Node as ApiNode, Service as ApiService } from '../kube/types.ts'
 import type { ObjectStore } from '../kube/store.ts'
+import type { Node as ApiNode, Service as ApiService, EndpointSlice as ApiSlice } from '../kube/types.ts'
 import type { EndpointSlice, SliceEndpoint } from '../model/endpoints.ts'
 import { type CIDRv4, familyOf } from '../model/ip.ts'
 import { type Service, serviceKey } from '../model/services.ts'

@@ -1,7 +1,9 @@
 import { isNotFound } from '../../kernel/errors.ts'
 import { otherTable, type TableName, tableNames } from '../../kernel/names.ts'
+import type { NetworkNamespace } from '../../kernel/network-namespace.ts'
 import { deleteTable, generation, listTables, runNft } from '../../kernel/nftables/ruleset.ts'
 import { NftTable } from '../../kernel/nftables/table.ts'
+import type { SetSpec } from '../../kernel/nftables/types.ts'
 import { WeftError } from '../../model/error.ts'
 import { type Change, ContainerLost, type FoundItem, type Target } from '../../reconcile/types.ts'
 import { type ConstantRules, constantRules } from './constants.ts'
@@ -27,17 +29,22 @@ function parseMark(comment: string | undefined): TableMark | undefined {
 export class ServiceTable implements Target {
   readonly #rules: ConstantRules = constantRules('ip')
   readonly #mark: TableMark
+  readonly #namespace: NetworkNamespace | undefined
   #table: NftTable | undefined
   #name: TableName | undefined
   #generation = -1
 
-  /** @param clusterUid uid of the namespace kube-system: nothing of another cluster's is touched. */
-  constructor(clusterUid: string) {
+  /**
+   * @param clusterUid uid of the namespace kube-system: nothing of another cluster's is touched.
+   * @param namespace the process's own if absent.
+   */
+  constructor(clusterUid: string, namespace?: NetworkNamespace) {
+    this.#namespace = namespace
     this.#mark = { layout: this.#rules.layout, cluster: clusterUid }
   }
 
   async prepare(): Promise<'kept' | 'lost'> {
-    const before = generation()
+    const before = generation(this.#namespace)
     const found = this.#ours()
     const intact = found.find(({ name, mark }) => mark?.layout === this.#mark.layout && this.#complete(name))
     if (intact !== undefined) {
@@ -49,10 +56,10 @@ export class ServiceTable implements Target {
     const used = new Set(found.map(({ name }) => name))
     // Both names taken and neither right: the one in use until now is the better one to stand by while the other is rebuilt.
     const name = tableNames.find((candidate) => !used.has(candidate)) ?? otherTable(this.#name ?? tableNames[0])
-    if (used.has(name)) deleteTable(this.#rules.family, name)
-    runNft(this.#rules.text(name, markText(this.#mark)))
+    if (used.has(name)) deleteTable(this.#rules.family, name, this.#namespace)
+    runNft(this.#rules.text(name, markText(this.#mark)), this.#namespace)
     this.#use(name)
-    this.#generation = generation()
+    this.#generation = generation(this.#namespace)
     return 'lost'
   }
 
@@ -93,25 +100,23 @@ export class ServiceTable implements Target {
 
   async finish(): Promise<void> {
     for (const { name } of this.#ours()) {
-      if (name === this.#name) continue
-      deleteTable(this.#rules.family, name)
-      this.#generation++
+      if (name !== this.#name && deleteTable(this.#rules.family, name, this.#namespace)) this.#generation++
     }
   }
 
   touchedByOthers(): boolean {
-    return generation() !== this.#generation
+    return generation(this.#namespace) !== this.#generation
   }
 
   #use(name: TableName): void {
     if (this.#name === name && this.#table !== undefined) return
     this.#name = name
-    this.#table = new NftTable({ family: this.#rules.family, name, sets: Object.values(setKinds) })
+    this.#table = this.#open(name, Object.values(setKinds))
   }
 
   /** Our tables, newest layout or not. @throws WeftError if one belongs to another cluster. */
   #ours(): { name: TableName; mark: TableMark | undefined }[] {
-    const found = listTables(this.#rules.family).flatMap((table) => {
+    const found = listTables(this.#rules.family, this.#namespace).flatMap((table) => {
       const name = tableNames.find((candidate) => candidate === table.name)
       return name === undefined ? [] : [{ name, mark: parseMark(table.comment) }]
     })
@@ -125,8 +130,13 @@ export class ServiceTable implements Target {
     })
   }
 
+  #open(name: string, sets: readonly SetSpec[]): NftTable {
+    const namespace = this.#namespace === undefined ? {} : { namespace: this.#namespace }
+    return new NftTable({ family: this.#rules.family, name, sets, ...namespace })
+  }
+
   #complete(name: string): boolean {
-    const found = new NftTable({ family: this.#rules.family, name, sets: [] }).chains()
+    const found = this.#open(name, []).chains()
     if (found.size !== this.#rules.ruleCounts.size) return false
     for (const [chain, count] of this.#rules.ruleCounts) if (found.get(chain) !== count) return false
     return true

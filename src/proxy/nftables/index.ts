@@ -1,3 +1,4 @@
+import type { NetworkNamespace } from '../../kernel/network-namespace.ts'
 import { Reconciler, type ReconcilerOptions } from '../../reconcile/reconciler.ts'
 import type { Change, Subject } from '../../reconcile/types.ts'
 import type { ServiceView } from '../view.ts'
@@ -8,6 +9,8 @@ export interface NftablesProxyOptions {
   view: ServiceView
   /** uid of the namespace kube-system. */
   clusterUid: string
+  /** The process's own if absent. */
+  namespace?: NetworkNamespace
   log?: NonNullable<ReconcilerOptions['log']>
 }
 
@@ -22,8 +25,8 @@ export interface NftablesProxy {
   follow(touch: (subjects: Iterable<Subject>) => void): () => void
 }
 
-export function nftablesProxy({ view, clusterUid, log }: NftablesProxyOptions): NftablesProxy {
-  const target = new ServiceTable(clusterUid)
+export function nftablesProxy({ view, clusterUid, namespace, log }: NftablesProxyOptions): NftablesProxy {
+  const target = new ServiceTable(clusterUid, namespace)
   const reconciler = new Reconciler({ part: nftablesPart(view), target, ...(log === undefined ? {} : { log }) })
   return {
     reconciler,

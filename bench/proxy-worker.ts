@@ -1,0 +1,95 @@
+import { makeView } from '../src/agent/sources.ts'
+import type { EndpointSlice } from '../src/model/endpoints.ts'
+import { formatIPv4, parseCIDRv4 } from '../src/model/ip.ts'
+import type { Service } from '../src/model/services.ts'
+import { nftablesProxy } from '../src/proxy/nftables/index.ts'
+
+/** What a worker tells first: how the full sync went. */
+export interface Loaded {
+  fullSyncSeconds: number
+  items: number
+  residentMB: number
+  cpuSeconds: number
+}
+
+/**
+ * One proxy in a network namespace of its own, fed through its stores as reflectors would: a full sync, then, for each number that comes in,
+ * that many changes of one endpoint, each timed from the store's set() to the kernel's acknowledgement.
+ */
+export async function proxyWorker(services: number, endpoints: number): Promise<void> {
+  const cidr = (text: string) => [parseCIDRv4(text) ?? { address: 0, length: 0 }]
+  const view = makeView({ nodeName: 'n1', clusterCIDRs: cidr('10.42.0.0/16'), serviceCIDRs: cidr('10.43.0.0/16') })
+  view.nodes.replaceAll([['n1', { name: 'n1', addresses: ['172.30.0.11'] }]])
+  view.services.replaceAll(Array.from({ length: services }, (_, i) => [`default/s${i}`, service(i)] as const))
+  view.slices.replaceAll(
+    Array.from({ length: services }, (_, i) => [`default/s${i}-1`, slice(i, endpoints, 0)] as const),
+  )
+  const proxy = nftablesProxy({ view, clusterUid: 'bench' })
+  const from = performance.now()
+  await proxy.start()
+  const fullSyncSeconds = (performance.now() - from) / 1000
+  let acknowledged: () => void = () => {}
+  let first = 3
+  proxy.follow((subjects) => {
+    // The first delivery of each store says again what start() has planned already.
+    if (first-- > 0) return
+    proxy.reconciler.touch(subjects)
+    void proxy.reconciler.flush().then(() => acknowledged())
+  })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  let round = 0
+  process.on('message', (count: number) => {
+    void (async () => {
+      const milliseconds: number[] = []
+      for (let n = 0; n < count; n++) {
+        const index = (++round * 7919) % services
+        const at = performance.now()
+        const done = new Promise<void>((resolve) => (acknowledged = resolve))
+        view.slices.set(`default/s${index}-1`, slice(index, endpoints, round))
+        await done
+        milliseconds.push(performance.now() - at)
+      }
+      process.send?.(milliseconds)
+    })()
+  })
+  const { user, system } = process.cpuUsage()
+  const loaded: Loaded = {
+    fullSyncSeconds,
+    items: proxy.reconciler.status().items,
+    residentMB: Math.round(process.memoryUsage.rss() / 1e6),
+    cpuSeconds: (user + system) / 1e6,
+  }
+  process.send?.(loaded)
+  process.on('disconnect', () => process.exit())
+}
+
+const service = (index: number): Service => ({
+  namespace: 'default',
+  name: `s${index}`,
+  createdMs: 1,
+  type: 'NodePort',
+  clusterIPs: [formatIPv4(0x0a2b0001 + index)],
+  externalIPs: [],
+  loadBalancerIPs: [],
+  ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: index < 2768 ? 30000 + index : 0 }],
+  sessionAffinity: 'None',
+  externalTrafficPolicy: 'Cluster',
+  internalTrafficPolicy: 'Cluster',
+  loadBalancerSourceRanges: [],
+})
+
+/** The slice of one Service; another `version` has another last endpoint. */
+const slice = (index: number, endpoints: number, version: number): EndpointSlice => ({
+  namespace: 'default',
+  name: `s${index}-1`,
+  service: `s${index}`,
+  family: 'IPv4',
+  ports: [{ name: 'http', protocol: 'TCP', port: 8080 }],
+  endpoints: Array.from({ length: endpoints }, (_, n) => ({
+    address: formatIPv4(0x0a2a0000 + ((index * endpoints + n + (n === endpoints - 1 ? version * 40961 : 0)) & 0xffff)),
+    nodeName: 'n2',
+    ready: true,
+    serving: true,
+    terminating: false,
+  })),
+})

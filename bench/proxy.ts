@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { cpus, release } from 'node:os'
+import type { Loaded } from './proxy-worker.ts'
+
+export interface ProxyBench {
+  sizes: number[]
+  endpoints: number
+  /** Changes measured at each size, in rounds that take turns. */
+  changes: number
+  json: boolean
+}
+
+const rounds = 10
+
+/** Full sync and one endpoint change, at several numbers of Services side by side: a change should cost the same at each. */
+export async function benchProxy({ sizes, endpoints, changes, json }: ProxyBench): Promise<void> {
+  if (process.getuid?.() !== 0) {
+    process.stderr.write('bench: network namespaces and nftables need root; run it as root\n')
+    process.exitCode = 5
+    return
+  }
+  const workers = []
+  for (const services of sizes) {
+    const child = startWorker(services, endpoints)
+    workers.push({ services, child, loaded: await next<Loaded>(child), times: [] as number[] })
+  }
+  for (let round = 0; round <= rounds; round++) {
+    for (const { child, times } of workers) {
+      child.send(Math.ceil(changes / rounds))
+      const measured = await next<number[]>(child)
+      // The first round warms the compiler up.
+      if (round > 0) times.push(...measured)
+    }
+  }
+  for (const { child } of workers) child.disconnect()
+  const results = workers.map(({ services, loaded, times }) => {
+    times.sort((a, b) => a - b)
+    const at = (part: number): number =>
+      times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN
+    return { services, endpoints, ...loaded, changes: times.length, changeP50Ms: at(0.5), changeP99Ms: at(0.99) }
+  })
+  process.stdout.write(json ? `${JSON.stringify(results, null, 2)}\n` : table(results))
+}
+
+function startWorker(services: number, endpoints: number): ChildProcess {
+  const script = process.argv[1] ?? ''
+  const args = [
+    '--net',
+    process.execPath,
+    script,
+    'proxy-worker',
+    '--services',
+    `${services}`,
+    '--endpoints',
+    `${endpoints}`,
+  ]
+  return spawn('unshare', args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+}
+
+function next<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const exited = (code: number | null): void => reject(new Error(`the worker ended with code ${code}`))
+    child.once('exit', exited)
+    child.once('message', (message) => {
+      child.off('exit', exited)
+      resolve(message as T)
+    })
+  })
+}
+
+type Result = Loaded & {
+  services: number
+  endpoints: number
+  changes: number
+  changeP50Ms: number
+  changeP99Ms: number
+}
+
+function table(results: readonly Result[]): string {
+  const lines = [
+    `Services in nftables mode, objects fed in process; ${cpus().length} cores, Linux ${release()}, Node ${process.version}`,
+    ['SERVICES', 'ENDPOINTS', 'ITEMS', 'FULL SYNC s', 'CHANGE p50 ms', 'CHANGE p99 ms', 'RSS MB'].map(pad).join(''),
+  ]
+  for (const one of results) {
+    const cells = [
+      one.services,
+      one.services * one.endpoints,
+      one.items,
+      one.fullSyncSeconds.toFixed(3),
+      one.changeP50Ms.toFixed(3),
+      one.changeP99Ms.toFixed(3),
+      one.residentMB,
+    ]
+    lines.push(cells.map(pad).join(''))
+  }
+  const [first, last] = [results[0], results.at(-1)]
+  if (first && last && first !== last) {
+    lines.push(
+      `one change at ${last.services} Services takes ${(last.changeP50Ms / first.changeP50Ms).toFixed(2)} times what it takes at ${first.services} (p50)`,
+    )
+  }
+  return `${lines.join('\n')}\n`
+}
+
+const pad = (cell: string | number): string => String(cell).padStart(15)
