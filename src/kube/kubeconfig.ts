@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { WeftError } from '../model/error.ts'
+import type { Connection } from './connection.ts'
+import { inClusterConnection, isInCluster } from './in-cluster.ts'
+import { connectionOf } from './kubeconfig-context.ts'
+
+export type { Connection } from './connection.ts'
+
+/** What the search for a configuration depends on; the process's own by default. */
+export interface KubeconfigEnvironment {
+  env: Readonly<Record<string, string | undefined>>
+  home: string
+  /** Folder that a pod's service account is mounted at. */
+  serviceAccountDir: string
+}
+
+const processEnvironment = (): KubeconfigEnvironment => ({
+  env: process.env,
+  home: homedir(),
+  serviceAccountDir: '/var/run/secrets/kubernetes.io/serviceaccount',
+})
+
+/**
+ * The connection of a kubeconfig's current context. Which file: `path` (a flag); else the first that exists of the list in
+ * $KUBECONFIG (unlike kubectl, files are not merged); else ~/.kube/config; else, in a pod, its service account.
+ * Source of the format: client.authentication and kubeconfig (v1) in the Kubernetes reference.
+ *
+ * @throws WeftError KUBECONFIG_MISSING, KUBECONFIG_UNREADABLE, KUBECONFIG_INVALID, KUBECONFIG_UNSUPPORTED; `where` is file and field
+ */
+export async function loadKubeconfig(path?: string, environment = processEnvironment()): Promise<Connection> {
+  const explicit = path ? [path] : (environment.env['KUBECONFIG'] ?? '').split(delimiter).filter(Boolean)
+  const candidates = explicit.length > 0 ? explicit : [join(environment.home, '.kube', 'config')]
+  for (const file of candidates) {
+    const text = readIfThere(file)
+    if (text !== undefined) return connectionOf(await parseYaml(text, file), file)
+  }
+  if (explicit.length === 0 && isInCluster(environment.env)) return inClusterConnection(environment)
+  throw missing(candidates, explicit.length > 0)
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw new WeftError(`the kubeconfig cannot be read: ${(cause as Error).message}`, {
+      code: 'KUBECONFIG_UNREADABLE',
+      fault: 'user',
+      where: file,
+      remedy:
+        'make the file readable for this user (K3s writes it for root unless started with --write-kubeconfig-mode)',
+      cause,
+    })
+  }
+}
+
+async function parseYaml(text: string, file: string): Promise<unknown> {
+  const { parse } = await import('yaml')
+  try {
+    return parse(text) as unknown
+  } catch (cause) {
+    throw new WeftError(`the kubeconfig is not valid YAML: ${(cause as Error).message}`, {
+      code: 'KUBECONFIG_INVALID',
+      fault: 'user',
+      where: file,
+      remedy: 'correct the file, or write it anew from the cluster',
+      cause,
+    })
+  }
+}
+
+const missing = (candidates: readonly string[], explicit: boolean): WeftError =>
+  new WeftError(explicit ? 'there is no such kubeconfig' : 'no kubeconfig was given and none is in its usual place', {
+    code: 'KUBECONFIG_MISSING',
+    fault: 'user',
+    where: candidates.join(', '),
+    remedy: 'name a file with --kubeconfig or $KUBECONFIG (K3s writes /etc/rancher/k3s/k3s.yaml)',
+  })

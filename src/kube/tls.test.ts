@@ -1,0 +1,84 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ApiClient } from './client.ts'
+import { json, ScriptedServer } from './scripted-server.fixture.ts'
+
+interface Identity {
+  cert: string
+  key: string
+}
+
+const hasOpenssl = spawnSync('openssl', ['version']).status === 0
+
+/** A self-signed certificate for `dnsName`. */
+function selfSigned(dnsName: string): Identity {
+  const dir = mkdtempSync(join(tmpdir(), 'weft-tls-'))
+  const [certFile, keyFile] = [join(dir, 'cert.pem'), join(dir, 'key.pem')]
+  try {
+    execFileSync(
+      'openssl',
+      ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '1'].concat(
+        ['-subj', `/CN=${dnsName}`, '-addext', `subjectAltName=DNS:${dnsName}`],
+        ['-keyout', keyFile, '-out', certFile],
+      ),
+      { stdio: 'pipe' },
+    )
+    return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') }
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+}
+
+describe.skipIf(!hasOpenssl)('TLS (certificates are made by openssl)', () => {
+  let server: ScriptedServer
+  let origin: string
+  let api: Identity
+  let other: Identity
+
+  beforeAll(async () => {
+    api = selfSigned('localhost')
+    other = selfSigned('localhost')
+    server = new ScriptedServer({ ...api, requestCert: true, ca: other.cert, rejectUnauthorized: false })
+    server.answer = (request, response) => json(response, 200, { user: request.clientName })
+    origin = (await server.listen()).replace('127.0.0.1', 'localhost')
+  })
+  afterAll(() => server.close())
+
+  async function ask(more: Partial<ConstructorParameters<typeof ApiClient>[0]>): Promise<unknown> {
+    const client = new ApiClient({ server: origin, ...more })
+    try {
+      return await client.get('/x')
+    } finally {
+      client.close()
+    }
+  }
+
+  it('trusts the given CA only', async () => {
+    expect(await ask({ ca: api.cert })).toEqual({})
+    const refused = { code: 'API_UNREACHABLE', where: origin, remedy: expect.stringContaining('certificate-authority') }
+    await expect(ask({ ca: other.cert })).rejects.toMatchObject(refused)
+    await expect(ask({})).rejects.toMatchObject(refused)
+  })
+
+  it('trusts anyone where verification is skipped', async () => {
+    expect(await ask({ insecureSkipTLSVerify: true })).toEqual({})
+  })
+
+  it('verifies the name, or the one given in its place', async () => {
+    const byAddress = { ca: api.cert, server: origin.replace('localhost', '127.0.0.1') }
+    await expect(ask(byAddress)).rejects.toMatchObject({ remedy: expect.stringContaining('names the server') })
+    expect(await ask({ ...byAddress, serverName: 'localhost' })).toEqual({})
+  })
+
+  it('shows its client certificate', async () => {
+    expect(await ask({ ca: api.cert, ...other })).toEqual({ user: 'localhost' })
+  })
+
+  it('refuses certificates that cannot be used', () => {
+    const wrong = { server: origin, cert: api.cert, key: other.key }
+    expect(() => new ApiClient(wrong)).toThrow(expect.objectContaining({ code: 'API_TLS_INVALID', fault: 'user' }))
+  })
+})
