@@ -22,7 +22,9 @@ const slice = (
 })
 
 const pick = (slices: EndpointSlice[]) =>
-  selectBackends(slices, { name: 'http', protocol: 'TCP' }, 'n1').map(({ address, port }) => `${address}:${port}`)
+  selectBackends(slices, { name: 'http', protocol: 'TCP' }, 'n1').cluster.map(
+    ({ address, port }) => `${address}:${port}`,
+  )
 
 describe('selectBackends', () => {
   it.each<[string, [string, State][], string[]]>([
@@ -77,17 +79,47 @@ describe('selectBackends', () => {
     expect(pick([slice([['10.0.0.1', 'ready']], other)])).toEqual([])
   })
 
-  it('knows which are on this node', () => {
-    const backends = selectBackends(
+  it.each<[string, [string, State, string?][], string[], string[]]>([
+    [
+      'ready ones of each',
       [
-        slice([
-          ['10.0.0.1', 'ready', 'n1'],
-          ['10.0.0.2', 'ready', 'n2'],
-        ]),
+        ['10.0.0.1', 'ready', 'n1'],
+        ['10.0.0.2', 'ready', 'n2'],
       ],
-      { name: 'http', protocol: 'TCP' },
-      'n1',
-    )
-    expect(backends.map(({ local }) => local)).toEqual([true, false])
+      ['10.0.0.1', '10.0.0.2'],
+      ['10.0.0.1'],
+    ],
+    ['no local ones', [['10.0.0.2', 'ready', 'n2']], ['10.0.0.2'], []],
+    [
+      'local ones that only drain while a remote one is ready',
+      [
+        ['10.0.0.1', 'draining', 'n1'],
+        ['10.0.0.2', 'ready', 'n2'],
+      ],
+      ['10.0.0.2'],
+      ['10.0.0.1'],
+    ],
+    [
+      'nobody ready anywhere',
+      [
+        ['10.0.0.1', 'draining', 'n1'],
+        ['10.0.0.2', 'draining', 'n2'],
+      ],
+      ['10.0.0.1', '10.0.0.2'],
+      ['10.0.0.1'],
+    ],
+    [
+      'no draining local one while a local one is ready',
+      [
+        ['10.0.0.1', 'draining', 'n1'],
+        ['10.0.0.3', 'ready', 'n1'],
+      ],
+      ['10.0.0.3'],
+      ['10.0.0.3'],
+    ],
+  ])('judges the node on its own: %s', (_name, endpoints, cluster, local) => {
+    const backends = selectBackends([slice(endpoints)], { name: 'http', protocol: 'TCP' }, 'n1')
+    expect(backends.cluster.map(({ address }) => address)).toEqual(cluster)
+    expect(backends.local.map(({ address }) => address)).toEqual(local)
   })
 })

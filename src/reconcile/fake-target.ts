@@ -48,8 +48,9 @@ export class FakeTarget implements Target {
         continue
       }
       if (there !== undefined && there.value !== item.value) throw new Error(`EEXIST: ${id}`)
-      const { kind, key, value } = item
-      next.set(id, { kind, key, value, ...(subject !== undefined && this.owned.has(kind) ? { subject } : {}) })
+      const { kind, key, value, note } = item
+      const owner = { ...(subject === undefined ? {} : { subject }), ...(note === undefined ? {} : { note }) }
+      next.set(id, { kind, key, value, ...(this.owned.has(kind) ? owner : {}) })
     }
     this.items = next
     this.batches.push(changes)

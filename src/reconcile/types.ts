@@ -13,6 +13,8 @@ export interface Item {
   key: string
   /** Comparable by ===; empty where the presence is all. */
   value: string
+  /** For adoption, opaque to the reconciler: what else the target should remember with the owner. Not compared. */
+  note?: string
   /** What the subject must own to have this item; absent for items that no other subject can want. */
   claim?: string
 }

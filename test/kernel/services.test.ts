@@ -19,7 +19,13 @@ function newView(): ServiceView {
   return view
 }
 
-function service(view: ServiceView, name: string, clusterIP: string, port: Partial<ServicePort> = {}): void {
+function service(
+  view: ServiceView,
+  name: string,
+  clusterIP: string,
+  port: Partial<ServicePort> = {},
+  over: Partial<Service> = {},
+): void {
   const value: Service = {
     namespace: 'default',
     name,
@@ -33,18 +39,25 @@ function service(view: ServiceView, name: string, clusterIP: string, port: Parti
     externalTrafficPolicy: 'Cluster',
     internalTrafficPolicy: 'Cluster',
     loadBalancerSourceRanges: [],
+    ...over,
   }
   view.services.set(`default/${name}`, value)
 }
 
-function endpoints(view: ServiceView, name: string, ips: string[], protocol: 'TCP' | 'UDP' = 'TCP'): void {
+function endpoints(
+  view: ServiceView,
+  name: string,
+  ips: string[],
+  protocol: 'TCP' | 'UDP' = 'TCP',
+  nodeName = 'n1',
+): void {
   view.slices.set(`default/${name}-1`, {
     namespace: 'default',
     name: `${name}-1`,
     service: name,
     family: 'IPv4',
     ports: [{ name: '', protocol, port: 8080 }],
-    endpoints: ips.map((address) => ({ address, nodeName: 'n1', ready: true, serving: true, terminating: false })),
+    endpoints: ips.map((address) => ({ address, nodeName, ready: true, serving: true, terminating: false })),
   })
 }
 
@@ -107,6 +120,27 @@ describe.skipIf(noRoot)(`Services in nftables, with real packets${noRoot ? ` (${
     ['outside to the node port', 'outside', addresses.node, 30053, ['pod1 10.42.0.1', 'pod2 10.42.0.1']],
   ])('UDP from %s', async (_name, from, address, port, expected) => {
     expect(await answers(() => world.udp(from, address, port))).toEqual(expected)
+  })
+
+  it('keeps policy Local from outside to this node, with the source', async () => {
+    service(
+      view,
+      'local',
+      '10.43.0.15',
+      { nodePort: 30082 },
+      { externalTrafficPolicy: 'Local', internalTrafficPolicy: 'Local' },
+    )
+    endpoints(view, 'local', [addresses.pod1])
+    await settle('local')
+    expect(await world.tcp('outside', addresses.node, 30082)).toBe(`pod1 ${addresses.outside}`)
+    expect(await world.tcp('pod2', '10.43.0.15', 80)).toBe(`pod1 ${addresses.pod2}`)
+    endpoints(view, 'local', [addresses.pod1], 'TCP', 'n2')
+    await settle('local')
+    expect(await world.tcp('outside', addresses.node, 30082)).toBe('TIMEOUT')
+    expect(await world.tcp('pod2', '10.43.0.15', 80)).toBe('TIMEOUT')
+    // From a pod and from the node itself a node port leads to all endpoints.
+    expect(await world.tcp('pod2', addresses.node, 30082)).toBe(`pod1 ${addresses.pod2}`)
+    expect(await world.tcp('node', addresses.node, 30082)).toBe('pod1 10.42.0.1')
   })
 
   it('gives no UDP answer without endpoints, and serves as soon as there is one', async () => {

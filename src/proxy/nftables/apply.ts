@@ -79,7 +79,7 @@ export class ServiceTable implements Target {
           kind: kind.name,
           key,
           value: data ?? '',
-          ...(kind.owned && comment !== undefined ? { subject: comment } : {}),
+          ...(kind.owned && comment !== undefined ? parseOwner(comment) : {}),
         }))
       }
     }
@@ -149,6 +149,17 @@ const toElementChange = ({ op, item, subject }: Change): Parameters<NftTable['ap
     set: item.kind,
     key: item.key,
     ...(item.value === '' ? {} : { data: item.value }),
-    ...(op === 'add' && subject !== undefined && setKinds[item.kind]?.owned ? { comment: subject } : {}),
+    ...(op === 'add' && subject !== undefined && setKinds[item.kind]?.owned
+      ? { comment: ownerText(subject, item.note) }
+      : {}),
   },
 })
+
+// Names of Kubernetes have no blanks.
+const ownerText = (subject: string, note: string | undefined): string =>
+  note === undefined ? subject : `${subject} ${note}`
+
+function parseOwner(comment: string): { subject: string; note?: string } {
+  const blank = comment.indexOf(' ')
+  return blank < 0 ? { subject: comment } : { subject: comment.slice(0, blank), note: comment.slice(blank + 1) }
+}

@@ -19,6 +19,7 @@ const kindTable: readonly SetKind[] = [
   { name: 'hairpin', stage: 0, shared: true, key: [address, address] },
   { name: 'endpoints', stage: 0, key: ['u32', 'u32'], data: [address, 'inet_service'] },
   { name: 'lists', stage: 1, owned: true, key: ['u32'], data: ['u32'] },
+  { name: 'local_lists', stage: 1, owned: true, key: ['u32'], data: ['u32'] },
   { name: 'cluster_ips', stage: 2, shared: true, key: [address] },
   { name: 'services', stage: 2, owned: true, key: [address, 'inet_proto', 'inet_service'], data: ['u32'] },
   { name: 'nodeports', stage: 2, owned: true, key: ['inet_proto', 'inet_service'], data: ['u32'] },

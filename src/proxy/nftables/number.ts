@@ -10,7 +10,13 @@ export const highestList = listMask
 /** Reached from outside (NodePort, external IP, load-balancer IP): always masqueraded, and `protected` is checked. */
 export const external = 0x2000_0000
 
-/** The value of `lists`: a plain list of size class `index` (src/proxy/nftables/sizes.ts). */
+/** externalTrafficPolicy Local, always together with `external`. */
+export const externalLocal = 0x4000_0000
+
+/** The value of `lists` for a list that has endpoints elsewhere and none here: dropped. */
+export const noneHereValue = (list: number): string => String(((0xff << 20) | list) >>> 0)
+
+/** The value of `lists` and `local_lists`: a plain list of size class `index` (src/proxy/nftables/sizes.ts). */
 export const sizeValue = (list: number, index: number): string => String((((1 + index) << 20) | list) >>> 0)
 
 /** The value of `services` and `nodeports`. */

@@ -151,12 +151,6 @@ describe('the plan of a Service port', () => {
     ['load-balancer addresses', { loadBalancerIPs: ['203.0.113.6'] }, 'LoadBalancerIPNotTranslated'],
     ['IPv6', { clusterIPs: ['10.43.0.10', 'fd43::10'] }, 'FamilyNotTranslated'],
     ['session affinity', { sessionAffinity: 'ClientIP' }, 'SessionAffinityNotApplied'],
-    ['policy Local from inside', { internalTrafficPolicy: 'Local' }, 'InternalTrafficPolicyNotApplied'],
-    [
-      'policy Local from outside',
-      { externalTrafficPolicy: 'Local', ports: [port({ nodePort: 30080 })] },
-      'ExternalTrafficPolicyNotApplied',
-    ],
     ['a node port that is sshd', { ports: [port({ nodePort: 22 })] }, 'NodePortIsManagementPort'],
     [
       "a node port that is the agent's API connection",
@@ -173,6 +167,35 @@ describe('the plan of a Service port', () => {
       (id) => /203\.0\.113|172\.30\.0\.12|tcp \. (22|7443)$/.test(id) && !id.startsWith('protected'),
     )
     expect(touched).toEqual([])
+  })
+
+  it('keeps policy Local to the endpoints of this node, each way on its own', async () => {
+    const world = view()
+    const both: Partial<Service> = {
+      externalTrafficPolicy: 'Local',
+      internalTrafficPolicy: 'Local',
+      ports: [port({ nodePort: 30080 })],
+    }
+    world.services.set('default/web', service('web', both))
+    world.slices.set('default/web-1', slice('web', ['10.42.1.5'], 8080, 'n2'))
+    world.slices.set('default/web-2', slice('web', ['10.42.0.5'], 8080, 'n1'))
+    const { target, reconciler } = await synced(world)
+    const local = ['10.42.0.5 . 8080']
+    expect(backends(target, 'services 10.43.0.10 . tcp . 80')).toEqual(local)
+    expect(backends(target, 'nodeports tcp . 30080')).toEqual([...local, '10.42.1.5 . 8080'])
+    const cluster = listOf(target.items.get('nodeports tcp . 30080')?.value ?? '')
+    const here = target.items.get(`local_lists ${cluster}`)
+    expect(target.items.get(`endpoints ${listOf(here?.value ?? '')} . 0`)?.value).toBe(local[0])
+    const again = new Reconciler({ part: nftablesPart(world), target })
+    target.batches.length = 0
+    await again.start(allSubjects(world))
+    expect(target.batches).toEqual([])
+    world.slices.delete('default/web-2')
+    reconciler.touch(['default/web:http'])
+    await reconciler.flush()
+    const list = listOf(target.items.get('services 10.43.0.10 . tcp . 80')?.value ?? '')
+    expect(target.items.get(`lists ${list}`)?.value).toBe(String(((0xff << 20) | list) >>> 0))
+    expect(target.items.has(`local_lists ${cluster}`)).toBe(false)
   })
 
   it('gives an address that two Services want to the older one, and to the other when that leaves', async () => {

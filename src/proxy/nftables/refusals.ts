@@ -20,17 +20,5 @@ export function refusalsOf(service: Service, port: ServicePort): Omit<Refusal, '
       'sessionAffinity ClientIP is not applied: each connection may reach another endpoint',
     )
   }
-  if (service.externalTrafficPolicy === 'Local' && port.nodePort !== 0) {
-    refuse(
-      'ExternalTrafficPolicyNotApplied',
-      `externalTrafficPolicy Local is not applied: node port ${port.nodePort} leads to all endpoints, the source is masqueraded`,
-    )
-  }
-  if (service.internalTrafficPolicy === 'Local') {
-    refuse(
-      'InternalTrafficPolicyNotApplied',
-      'internalTrafficPolicy Local is not applied: the ClusterIP leads to all endpoints',
-    )
-  }
   return refusals
 }
