@@ -1,11 +1,12 @@
-// Bundles the command into dist/: one entry and a chunk for each lazily loaded command, so that `weft --help` loads almost nothing.
-import { rm } from 'node:fs/promises'
+// Bundles the command: one entry and a chunk for each lazily loaded command, so that `weft --help` loads almost nothing. Built aside and
+// swapped in, so that a build that fails leaves what was there.
+import { rename, rm } from 'node:fs/promises'
 import { build } from 'esbuild'
 
-await rm('dist', { recursive: true, force: true })
+const aside = `.cache/dist-${process.pid}`
 await build({
   entryPoints: { weft: 'src/cli/main.ts', bench: 'bench/main.ts' },
-  outdir: 'dist',
+  outdir: aside,
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -19,3 +20,5 @@ await build({
     js: "import { createRequire as weftRequire } from 'node:module'; const require = weftRequire(import.meta.url);",
   },
 })
+await rm('dist', { recursive: true, force: true })
+await rename(aside, 'dist')

@@ -24,7 +24,8 @@ function check(name, command, args) {
 function fetchOldKubectl() {
   if (existsSync(oldKubectl)) return
   mkdirSync('.cache', { recursive: true })
-  const script = 'rm -f kubernetes-client_*.deb; apt-get download -q kubernetes-client && dpkg-deb -x kubernetes-client_*.deb kubectl-1.20'
+  const script =
+    'rm -f kubernetes-client_*.deb; apt-get download -q kubernetes-client && dpkg-deb -x kubernetes-client_*.deb kubectl-1.20'
   let { status } = spawnSync('bash', ['-c', script], { cwd: '.cache', stdio: 'ignore' })
   if (status !== 0) {
     spawnSync('apt-get', ['update', '-q'], { stdio: 'ignore' })
@@ -35,7 +36,14 @@ function fetchOldKubectl() {
 
 function vitest() {
   rmSync(report, { force: true })
-  const args = ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)]
+  const args = [
+    'vitest',
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...process.argv.slice(2),
+  ]
   spawnSync('npx', ['--no-install', ...args], { stdio: 'inherit' })
   if (!existsSync(report)) {
     say('FAILED: the test runner wrote no report')

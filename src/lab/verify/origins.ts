@@ -1,0 +1,83 @@
+import type { Node, Pod } from '../../kube/types.ts'
+import type { LabState } from '../state.ts'
+import { type ClusterObjects, nameOf, type Origin } from './types.ts'
+
+export type PodOrigin = Extract<Origin, { kind: 'pod' }>
+export type NodeOrigin = Extract<Origin, { kind: 'node' }>
+export type OutsideOrigin = Extract<Origin, { kind: 'outside' }>
+
+/** What verify needs to know of a lab besides the API's objects. */
+export type LabFacts = Pick<LabState, 'client'> & { nodes: readonly Pick<LabState['nodes'][number], 'name'>[] }
+
+/** Where traffic can be sent from. */
+export interface Origins {
+  pods: readonly PodOrigin[]
+  nodes: readonly NodeOrigin[]
+  outside: OutsideOrigin
+}
+
+/** Origins of a lab: its Ready pods with a network of their own, its nodes, its client. */
+export function originsOf(objects: ClusterObjects, lab: LabFacts): Origins {
+  const inLab = new Set(lab.nodes.map((node) => node.name))
+  const nodes = objects.nodes.filter((node) => inLab.has(node.metadata.name)).map(toNodeOrigin)
+  const pods = objects.pods.filter((pod) => isReady(pod) && pod.spec.hostNetwork !== true)
+  return {
+    pods: pods.map(toPodOrigin).filter((pod) => inLab.has(pod.node)),
+    nodes,
+    outside: { kind: 'outside', name: 'outside', addresses: [lab.client.address] },
+  }
+}
+
+/** Running, Ready, with an address, and not on its way out. */
+export const isReady = (pod: Pod): boolean =>
+  pod.metadata.deletionTimestamp === undefined &&
+  pod.status?.phase === 'Running' &&
+  pod.status.podIP !== undefined &&
+  (pod.status.conditions ?? []).some((condition) => condition.type === 'Ready' && condition.status === 'True')
+
+function toPodOrigin(pod: Pod): PodOrigin {
+  const ips = pod.status?.podIPs?.map(({ ip }) => ip) ?? [pod.status?.podIP ?? '']
+  const uid = pod.metadata.uid ?? ''
+  return { kind: 'pod', name: nameOf(pod), uid, node: pod.spec.nodeName ?? '', addresses: ips }
+}
+
+function toNodeOrigin(node: Node): NodeOrigin {
+  const { name } = node.metadata
+  const nodeIPs = internalAddresses(node)
+  return { kind: 'node', name, node: name, nodeIPs, addresses: [...nodeIPs, ...bridgeAddresses(node)] }
+}
+
+/** Addresses that a node's ports are on. */
+export const internalAddresses = (node: Node): string[] =>
+  (node.status?.addresses ?? []).filter(({ type }) => type === 'InternalIP').map(({ address }) => address)
+
+/** The bridge that a node's pods hang on has the first address of each pod CIDR (CNI `host-local`, flannel). */
+export function bridgeAddresses(node: Node): string[] {
+  const cidrs = node.spec?.podCIDRs ?? (node.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR])
+  return cidrs.map((cidr) => firstAddress(cidr))
+}
+
+/** `10.42.1.0/24` → `10.42.1.1`, `fd42:1::/64` → `fd42:1::1`; a pod CIDR is written with its host bits zero. */
+function firstAddress(cidr: string): string {
+  const [network = ''] = cidr.split('/')
+  if (network.includes(':')) return `${network}1`
+  const octets = network.split('.').map(Number)
+  return [...octets.slice(0, 3), (octets[3] ?? 0) + 1].join('.')
+}
+
+/**
+ * Pods to ask a Service from: on each node one that is an endpoint of it (which can meet itself) and one that is not, where
+ * there are such pods.
+ */
+export function askingPods(origins: Origins, endpointPods: ReadonlySet<string>): PodOrigin[] {
+  return origins.nodes.flatMap(({ node }) => {
+    const here = origins.pods.filter((pod) => pod.node === node)
+    const inside = here.find((pod) => endpointPods.has(pod.name))
+    const beside = here.find((pod) => !endpointPods.has(pod.name))
+    return [inside, beside].filter((pod) => pod !== undefined)
+  })
+}
+
+/** One pod on each node. */
+export const onePodEachNode = (origins: Origins): PodOrigin[] =>
+  origins.nodes.map(({ node }) => origins.pods.find((pod) => pod.node === node)).filter((pod) => pod !== undefined)

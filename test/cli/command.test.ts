@@ -1,0 +1,96 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { beforeAll, describe, expect, it } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const weft = `${root}/bin/weft`
+
+function run(args: string[], env: NodeJS.ProcessEnv = {}) {
+  return spawnSync(weft, args, { encoding: 'utf8', env: { ...process.env, ...env } })
+}
+
+/** The command is tested as it is shipped, so dist/ must be built; a build that is there is taken as it is. */
+beforeAll(() => {
+  if (existsSync(`${root}/dist/weft.js`)) return
+  const build = spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: root, encoding: 'utf8' })
+  expect(build.stderr).toBe('')
+})
+
+describe('help', () => {
+  it.each([[['--help']], [['lab', '--help']], [['lab', 'up', '--help']], [['agent', '-h']]])(
+    '%j: examples first',
+    (args) => {
+      const { status, stdout, stderr } = run(args)
+      expect(stdout).toMatch(/^Examples:\n {2}\S/)
+      expect(stdout).toContain('\nUsage: weft')
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    },
+  )
+
+  it('hides the processes that lab up starts', () => {
+    expect(run(['lab', '--help']).stdout).not.toMatch(/supervise|^ {2}node/m)
+  })
+
+  it('loads no command', () => {
+    const { stderr } = run(['--help'], { NODE_DEBUG: 'esm' })
+    expect(stderr).not.toMatch(/dist\/(lab|agent|status|version)-/)
+  })
+
+  it('goes to stderr, as wrong usage, where a command is missing', () => {
+    expect(run(['lab'])).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('Usage: weft lab') })
+  })
+})
+
+describe('wrong usage', () => {
+  it.each([
+    [['lab', 'verfy'], "weft: unknown command 'verfy'", 'did you mean verify?'],
+    [['lab', 'up', '--nodess', '3'], "weft: unknown option '--nodess'", 'did you mean --nodes?'],
+    [['lab', 'up', '--nodes', '0'], 'whole number', "see 'weft lab up --help'"],
+    [['agent'], "weft: required option '--kubeconfig <file>'", "see 'weft agent --help'"],
+    [['version', '-o', 'xml'], 'Allowed choices are table, wide, json, yaml', "see 'weft version --help'"],
+    [['lab', 'exec'], "missing required argument 'pod'", "see 'weft lab exec --help'"],
+  ])('%j', (args, what, remedy) => {
+    const { status, stdout, stderr } = run(args)
+    expect(stderr).toMatch(/^weft: .*\nremedy: .*\n$/)
+    expect(stderr).toContain(what)
+    expect(stderr).toContain(remedy)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  })
+})
+
+describe('output', () => {
+  it('prints a table without colour on a pipe', () => {
+    expect(run(['version']).stdout).toMatch(/^WEFT +NODE +KERNEL\n\S+ +v\d+\S+ +\S+\n$/)
+  })
+
+  it('prints versioned JSON and the same as YAML', () => {
+    const document = JSON.parse(run(['version', '-o', 'json']).stdout)
+    expect(document).toMatchObject({ apiVersion: 'weft.k3s.io/v1alpha1', kind: 'Version', node: process.version })
+    expect(run(['version', '-o', 'yaml']).stdout).toContain(`\nversion: ${document.version}\n`)
+  })
+
+  it('leaves quietly when its reader is gone', async () => {
+    const child = spawn(weft, ['version', '-o', 'json'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    child.stdout.destroy()
+    let stderr = ''
+    child.stderr.on('data', (chunk) => (stderr += chunk))
+    const code = await new Promise((resolve) => child.on('close', resolve))
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  })
+})
+
+describe('errors', () => {
+  it('a lab that is not there: exit code 4, what, why, remedy, no stack', () => {
+    const { status, stdout, stderr } = run(['lab', 'verify', '--name', 'no-such-lab'])
+    expect(stderr).toMatch(
+      /^weft: there is no lab named "no-such-lab" \(--name\)\nwhy: ENOENT.*\nremedy: start it with .*\n$/,
+    )
+    expect({ status, stdout }).toEqual({ status: 4, stdout: '' })
+  })
+
+  it('shows stacks with --debug, wherever it stands', () => {
+    expect(run(['lab', 'verify', '--name', 'no-such-lab', '--debug']).stderr).toMatch(/\n {4}at /)
+    expect(run(['--debug', 'lab', 'verify', '--name', 'no-such-lab']).stderr).toMatch(/\n {4}at /)
+  })
+})
