@@ -176,6 +176,14 @@ describe.skipIf(noRoot)(`Services in nftables, with real packets${noRoot ? ` (${
   })
 
   it('adopts what is there and writes nothing: the generation stays', async () => {
+    // The longest names there can be: the owner in the comment must come back whole.
+    const [namespace, name, portName] = ['n'.repeat(63), 's'.repeat(63), 'p'.repeat(15)]
+    service(view, 'long', '10.43.0.16', { name: portName }, { namespace, name, internalTrafficPolicy: 'Local' })
+    view.services.set(`${namespace}/${name}`, view.services.get('default/long') as Service)
+    view.services.delete('default/long')
+    proxy.reconciler.touch([`${namespace}/${name}:${portName}`])
+    await proxy.reconciler.flush()
+    expect(world.nft('list', 'map', 'ip', 'weft', 'services')).toContain(`${namespace}/${name}:${portName} local`)
     const before = generation(world.namespace('node'))
     proxy = make()
     await proxy.start()

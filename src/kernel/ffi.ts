@@ -1,0 +1,122 @@
+import { createRequire } from 'node:module'
+import type * as Koffi from 'koffi'
+import { WeftError } from '../model/error.ts'
+import { errnoName, errnoValues, KernelError } from './errors.ts'
+
+/**
+ * The only file that talks to shared libraries. Everything is loaded at first use: a command that needs no kernel pays
+ * nothing for it. Pointers are declared `void *` and take Buffers; that is koffi's cheapest way in.
+ */
+
+/** Calls of libc as they are: a result below 0 means failure, with the reason in `lastErrno()`. */
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number
+  bind(fd: number, address: Buffer, length: number): number
+  connect(fd: number, address: Buffer, length: number): number
+  listen(fd: number, backlog: number): number
+  setsockopt(fd: number, level: number, option: number, value: Buffer, length: number): number
+  getsockname(fd: number, address: Buffer, lengthInOut: Buffer): number
+  send(fd: number, data: Buffer, length: number, flags: number): number
+  sendto(fd: number, data: Buffer, length: number, flags: number, address: Buffer, addressLength: number): number
+  recv(fd: number, data: Buffer, length: number, flags: number): number
+  close(fd: number): number
+  setns(fd: number, type: number): number
+  open(path: string, flags: number): number
+  fcntl(fd: number, command: number, argument: number): number
+}
+
+type Pointer = unknown
+
+/** libnftables(3). A context is used by one caller at a time. */
+export interface LibNftables {
+  nft_ctx_new(flags: number): Pointer
+  nft_ctx_free(context: Pointer): void
+  nft_ctx_buffer_output(context: Pointer): number
+  nft_ctx_buffer_error(context: Pointer): number
+  nft_ctx_get_output_buffer(context: Pointer): string
+  nft_ctx_get_error_buffer(context: Pointer): string
+  nft_ctx_output_set_flags(context: Pointer, flags: number): void
+  nft_run_cmd_from_buffer(context: Pointer, text: string): number
+}
+
+const prototypesOfLibc: Record<keyof Libc, string> = {
+  socket: 'int socket(int domain, int type, int protocol)',
+  bind: 'int bind(int fd, void *address, uint32_t length)',
+  connect: 'int connect(int fd, void *address, uint32_t length)',
+  listen: 'int listen(int fd, int backlog)',
+  setsockopt: 'int setsockopt(int fd, int level, int option, void *value, uint32_t length)',
+  getsockname: 'int getsockname(int fd, void *address, void *length)',
+  send: 'int64_t send(int fd, void *data, size_t length, int flags)',
+  sendto: 'int64_t sendto(int fd, void *data, size_t length, int flags, void *address, uint32_t addressLength)',
+  recv: 'int64_t recv(int fd, void *data, size_t length, int flags)',
+  close: 'int close(int fd)',
+  setns: 'int setns(int fd, int type)',
+  open: 'int open(const char *path, int flags)',
+  fcntl: 'int fcntl(int fd, int command, int argument)',
+}
+
+const prototypesOfNftables: Record<keyof LibNftables, string> = {
+  nft_ctx_new: 'void *nft_ctx_new(uint32_t flags)',
+  nft_ctx_free: 'void nft_ctx_free(void *context)',
+  nft_ctx_buffer_output: 'int nft_ctx_buffer_output(void *context)',
+  nft_ctx_buffer_error: 'int nft_ctx_buffer_error(void *context)',
+  nft_ctx_get_output_buffer: 'const char *nft_ctx_get_output_buffer(void *context)',
+  nft_ctx_get_error_buffer: 'const char *nft_ctx_get_error_buffer(void *context)',
+  nft_ctx_output_set_flags: 'void nft_ctx_output_set_flags(void *context, unsigned int flags)',
+  nft_run_cmd_from_buffer: 'int nft_run_cmd_from_buffer(void *context, const char *text)',
+}
+
+let koffiModule: typeof Koffi | undefined
+let loadedLibc: Libc | undefined
+let loadedNftables: LibNftables | null | undefined
+
+function koffi(): typeof Koffi {
+  if (koffiModule) return koffiModule
+  try {
+    koffiModule = createRequire(import.meta.url)('koffi') as typeof Koffi
+    return koffiModule
+  } catch (cause) {
+    throw new WeftError('the package koffi, through which Weft calls the kernel, does not load', {
+      code: 'FFI_UNAVAILABLE',
+      fault: 'internal',
+      remedy: 'install the dependencies again (npm ci), on x64 or arm64 Linux with glibc or musl',
+      cause,
+    })
+  }
+}
+
+function bindAll<T>(library: Koffi.LibraryHandle, prototypes: Record<keyof T & string, string>): T {
+  const functions: Record<string, unknown> = {}
+  for (const name of Object.keys(prototypes)) functions[name] = library.func(prototypes[name as keyof T & string])
+  return functions as T
+}
+
+/** libc, which is in the process already. @throws WeftError FFI_UNAVAILABLE */
+export function libc(): Libc {
+  loadedLibc ??= bindAll<Libc>(koffi().load(null), prototypesOfLibc)
+  return loadedLibc
+}
+
+/** libnftables, or undefined where the package libnftables1 is not installed. */
+export function libnftables(): LibNftables | undefined {
+  if (loadedNftables === undefined) {
+    try {
+      loadedNftables = bindAll<LibNftables>(koffi().load('libnftables.so.1'), prototypesOfNftables)
+    } catch (error) {
+      if (error instanceof WeftError) throw error
+      loadedNftables = null
+    }
+  }
+  return loadedNftables ?? undefined
+}
+
+/** errno of the last call that failed; read it before anything else is called. */
+export const lastErrno = (): number => koffi().errno()
+
+/** Gives back a result that is not negative. @throws KernelError otherwise */
+export function check(result: number, operation: string, where?: string): number {
+  if (result >= 0) return result
+  throw new KernelError({ errno: lastErrno(), operation, ...(where !== undefined && { where }) })
+}
+
+export { errnoName, errnoValues }

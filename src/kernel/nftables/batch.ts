@@ -1,0 +1,121 @@
+import { errnoValues, KernelError } from '../errors.ts'
+import { MessageWriter } from './codec.ts'
+import * as c from './constants.ts'
+import { type Answer, drainAnswers, type NetlinkChannel } from './netlink.ts'
+import type { Family } from './types.ts'
+
+/** A piece of a batch: one message and the changes that it carries. */
+interface Piece {
+  sequence: number
+  /** Byte offset of the message in the batch. */
+  at: number
+  /** Index of the first change, and of the one after the last. */
+  first: number
+  after: number
+  where: string
+}
+
+/** After a batch larger than this its buffer is given back. */
+const KEPT_BYTES = 1 << 20
+
+/**
+ * One transaction of nf_tables in the making: messages between BATCH_BEGIN and BATCH_END, sent as one datagram. The kernel goes through all messages,
+ * reports each one that fails, and commits only if none did (nfnetlink_rcv_batch). Errors come whether asked for or not, so only the last message
+ * asks for an acknowledgement: a large batch then does not fill the receive buffer.
+ */
+export class Batch {
+  readonly writer = new MessageWriter()
+  readonly #socket: NetlinkChannel
+  readonly #pieces: Piece[] = []
+  /** Where each change starts in the buffer. */
+  readonly #starts: number[] = []
+  #firstSequence = 0
+  #sequence = 0
+
+  constructor(socket: NetlinkChannel) {
+    this.#socket = socket
+  }
+
+  /** Starts over. `messages` is how many there can be at most. */
+  begin(messages: number): void {
+    if (this.writer.bytes.length > KEPT_BYTES) this.writer.shrink()
+    this.writer.position = 0
+    this.#pieces.length = 0
+    this.#starts.length = 0
+    this.#firstSequence = this.#socket.sequences(messages + 2)
+    this.#sequence = this.#firstSequence
+    this.#edge(c.NFNL_MSG_BATCH_BEGIN)
+  }
+
+  /** Opens a message and returns its position for `endMessage`. */
+  beginMessage(type: number, flags: number, family: Family, where: string): number {
+    const sequence = this.#sequence++
+    const at = this.writer.beginMessage(type, c.NLM_F_REQUEST | flags, sequence, family)
+    this.#pieces.push({ sequence, at, first: this.#starts.length, after: this.#starts.length, where })
+    return at
+  }
+
+  /** Notes that the next change starts here. */
+  change(): void {
+    this.#starts.push(this.writer.position)
+  }
+
+  endMessage(at: number): void {
+    this.writer.endMessage(at)
+    const piece = this.#pieces.at(-1)
+    if (piece) piece.after = this.#starts.length
+  }
+
+  /** Sends and reads the verdict. @throws KernelError with `failed` */
+  commit(operation: string, where: string): void {
+    const last = this.#pieces.at(-1)
+    if (last === undefined) return
+    this.writer.addFlags(last.at, c.NLM_F_ACK)
+    this.#edge(c.NFNL_MSG_BATCH_END)
+    this.#socket.send(this.writer.bytes, this.writer.position)
+    const { answers, lost } = drainAnswers(this.#socket)
+    const mine = answers.filter(({ sequence }) => sequence >= this.#firstSequence && sequence < this.#sequence)
+    const errors = mine.filter(({ errno }) => errno !== 0)
+    if (errors.length > 0) throw this.#refusal(errors, operation, where)
+    if (!mine.some(({ sequence }) => sequence === last.sequence)) throw unknown(operation, where, lost)
+  }
+
+  #edge(type: number): void {
+    const start = this.writer.beginMessage(type, c.NLM_F_REQUEST, this.#sequence++, undefined, c.NFNL_SUBSYS_NFTABLES)
+    this.writer.endMessage(start)
+  }
+
+  #refusal(errors: readonly Answer[], operation: string, where: string): KernelError {
+    const failed = new Set<number>()
+    for (const error of errors) for (const index of this.#blamed(error)) failed.add(index)
+    const first = errors[0] as Answer
+    const piece = this.#pieces.find(({ sequence }) => sequence === first.sequence)
+    return new KernelError({
+      errno: first.errno,
+      operation,
+      where: piece?.where ?? where,
+      failed: [...failed].sort((a, b) => a - b),
+      ...(first.text !== undefined && { text: first.text }),
+    })
+  }
+
+  /** The change that the kernel points at, else all of the message; for an error of the batch itself all changes. */
+  #blamed({ sequence, offset }: Answer): number[] {
+    const piece = this.#pieces.find((candidate) => candidate.sequence === sequence)
+    if (piece === undefined) return this.#starts.map((_, index) => index)
+    const indexes = Array.from({ length: piece.after - piece.first }, (_, i) => piece.first + i)
+    if (offset === undefined) return indexes
+    const position = piece.at + offset
+    const exact = indexes.findLast((index) => (this.#starts[index] as number) <= position)
+    return exact === undefined ? indexes : [exact]
+  }
+}
+
+/** Nothing was refused, and nothing was acknowledged: only ENOBUFS or a kernel out of memory can do that. */
+const unknown = (operation: string, where: string, lost: boolean): KernelError =>
+  new KernelError({
+    errno: (lost ? errnoValues['ENOBUFS'] : errnoValues['EPROTO']) as number,
+    operation,
+    where,
+    text: 'the answer was lost; read the table to see whether the change was made',
+  })

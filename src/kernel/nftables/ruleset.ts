@@ -1,0 +1,125 @@
+import { spawnSync } from 'node:child_process'
+import { WeftError } from '../../model/error.ts'
+import { errnoFromText, isNotFound, KernelError } from '../errors.ts'
+import { type LibNftables, libnftables } from '../ffi.ts'
+import type { NetworkNamespace } from '../network-namespace.ts'
+import { Batch } from './batch.ts'
+import type { AttributeReader } from './codec.ts'
+import * as c from './constants.ts'
+import { readComment } from './elements.ts'
+import { sharedSocket } from './netlink.ts'
+import { dumpNow, eachObject, get } from './request.ts'
+import type { Family } from './types.ts'
+
+/** Number of the current generation of all rules and sets of the namespace: each transaction adds one, whoever makes it. A few µs. */
+export function generation(ns?: NetworkNamespace): number {
+  const request = { type: c.NFT_MSG_GETGEN, family: undefined, operation: 'get', where: 'generation of nf_tables' }
+  return get(sharedSocket(ns), request, (attributes) => {
+    while (attributes.next()) if (attributes.type === c.NFTA_GEN_ID) return attributes.u32be()
+    return 0
+  })
+}
+
+export interface Table {
+  name: string
+  comment?: string
+}
+
+/** All tables of a family, foreign ones too. @throws KernelError */
+export function listTables(family: Family, ns?: NetworkNamespace): Table[] {
+  const tables: Table[] = []
+  const request = { type: c.NFT_MSG_GETTABLE, family, operation: 'list', where: `tables ${family}` }
+  for (const datagram of dumpNow(sharedSocket(ns), request)) {
+    eachObject(datagram, (attributes) => tables.push(readTable(attributes)))
+  }
+  return tables
+}
+
+/** @throws WireError */
+export function readTable(attributes: AttributeReader): Table {
+  const table: Table = { name: '' }
+  while (attributes.next()) {
+    if (attributes.type === c.NFTA_TABLE_NAME) table.name = attributes.string()
+    else if (attributes.type === c.NFTA_TABLE_USERDATA) {
+      const comment = readComment(attributes.bytes, attributes.start, attributes.end)
+      if (comment !== undefined) table.comment = comment
+    }
+  }
+  return table
+}
+
+/** Deletes a table and all in it, in one transaction. False: there was none. @throws KernelError */
+export function deleteTable(family: Family, name: string, ns?: NetworkNamespace): boolean {
+  const where = `table ${family} ${name}`
+  const batch = new Batch(sharedSocket(ns))
+  batch.begin(1)
+  const message = batch.beginMessage(c.NFT_MSG_DELTABLE, 0, family, where)
+  batch.writer.string(c.NFTA_TABLE_NAME, name)
+  batch.endMessage(message)
+  try {
+    batch.commit('delete', where)
+    return true
+  } catch (error) {
+    if (isNotFound(error)) return false
+    throw error
+  }
+}
+
+export interface NftOptions {
+  /** Answers of `list` come as JSON (libnftables-json(5)). */
+  json?: boolean
+}
+
+// nftables/libnftables.h
+const NFT_CTX_DEFAULT = 0
+const NFT_CTX_OUTPUT_JSON = 1 << 4
+
+/**
+ * Runs commands of nft(8), all in one transaction, and returns what they print. In this process by libnftables where it is installed, else by the command `nft`.
+ * Synchronous; for rules and questions, not for thousands of elements. @throws KernelError with nft's message; WeftError NFT_MISSING
+ */
+export function runNft(text: string, ns?: NetworkNamespace, options: NftOptions = {}): string {
+  const library = libnftables()
+  const call = (): string => (library ? runLibrary(library, text, options) : runCommand(text, options))
+  return ns ? ns.run(call) : call()
+}
+
+/** A context of its own for each call: contexts keep a cache and a socket, and the socket stays in the namespace where it was opened. */
+function runLibrary(library: LibNftables, text: string, options: NftOptions): string {
+  const context = library.nft_ctx_new(NFT_CTX_DEFAULT)
+  try {
+    library.nft_ctx_buffer_output(context)
+    library.nft_ctx_buffer_error(context)
+    if (options.json) library.nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_JSON)
+    const failed = library.nft_run_cmd_from_buffer(context, text) !== 0
+    if (failed) throw refusal(library.nft_ctx_get_error_buffer(context))
+    return library.nft_ctx_get_output_buffer(context)
+  } finally {
+    library.nft_ctx_free(context)
+  }
+}
+
+const COMMAND_OUTPUT_BYTES = 256 << 20
+
+/** The command, for machines without the library. Exported for the tests, which run both ways. */
+export function runCommand(text: string, options: NftOptions = {}): string {
+  const args = [...(options.json ? ['-j'] : []), '-f', '-']
+  const result = spawnSync('nft', args, { input: text, encoding: 'utf8', maxBuffer: COMMAND_OUTPUT_BYTES })
+  const error: NodeJS.ErrnoException | undefined = result.error
+  if (error?.code === 'ENOENT') throw missing()
+  if (error) throw error
+  if (result.status !== 0) throw refusal(result.stderr)
+  return result.stdout
+}
+
+const missing = (): WeftError =>
+  new WeftError('there is neither libnftables.so.1 nor a command nft', {
+    code: 'NFT_MISSING',
+    fault: 'user',
+    where: 'nftables',
+    remedy: 'install the package libnftables1 or nftables',
+  })
+
+/** nft tells errors as text only. */
+const refusal = (text: string): KernelError =>
+  new KernelError({ errno: errnoFromText(text), operation: 'nft', text: text.trim().slice(0, 4096) })
