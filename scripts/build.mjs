@@ -12,7 +12,8 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  external: ['koffi'],
+  // Loaded lazily, and CommonJS or native: a bundled `import()` of those has no named exports.
+  external: ['koffi', '@peculiar/x509', 'yaml', 'pino', 'listr2'],
   sourcemap: true,
   logLevel: 'warning',
   // Bundled CommonJS packages call require() for Node's own modules.

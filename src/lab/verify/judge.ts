@@ -125,11 +125,11 @@ function counted(texts: readonly string[]): string[] {
   return [...counts].map(([text, count]) => (count === 1 ? text : `${text} ×${count}`))
 }
 
-/** The expectation of a claim in words. */
-export function should({ expectation, target }: Pick<Claim, 'expectation' | 'target'>): string {
+/** The expectation of a claim in words; `named`: with the endpoints' names, where they are few. */
+export function should({ expectation, target }: Pick<Claim, 'expectation' | 'target'>, named = true): string {
   switch (expectation.kind) {
     case 'answers':
-      return `${whoShould(expectation)}, source ${sourcesOf(expectation).join(' or ')}`
+      return `${whoShould(expectation, named ? mostNames : 0)}, source ${sourcesOf(expectation).join(' or ')}`
     case 'refused':
       return `${target.protocol === 'UDP' ? 'ICMP error or no answer' : 'refused'} (${expectation.because})`
     case 'silence':
@@ -143,9 +143,10 @@ export function should({ expectation, target }: Pick<Claim, 'expectation' | 'tar
 /** More endpoints than this are counted, not named. */
 const mostNames = 4
 
-function whoShould({ backends, spread, because }: Answers): string {
-  const names = backends.length > mostNames ? `${backends.length} endpoints` : backends.map(({ pod }) => pod).join(', ')
-  if (backends.length === 1) return names
+function whoShould({ backends, spread, because }: Answers, most: number): string {
+  const { length } = backends
+  const names = length > most ? `${length} endpoints` : backends.map(({ pod }) => pod).join(', ')
+  if (length === 1) return most === 0 ? 'its endpoint' : names
   return spread === 'all' ? `all of ${names}` : `any of ${names} (${because ?? ''})`
 }
 

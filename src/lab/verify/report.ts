@@ -1,4 +1,4 @@
-import { judge } from './judge.ts'
+import { judge, should } from './judge.ts'
 import type { Trial } from './runner.ts'
 import { type Check, checks, keyOf, type Omission, type Row } from './types.ts'
 
@@ -56,7 +56,16 @@ export function reportOf({ lab, trials, omissions, failedBefore = new Map(), sta
 
 function rowOf({ claim, observations }: Trial, failedBefore: ReadonlyMap<string, string>): Row {
   const { check, what, group, origin } = claim
-  const row = { check, what, group, from: origin.name, tried: observations.length, ...judge(claim, observations) }
+  const verdict = judge(claim, observations)
+  const row = {
+    check,
+    what,
+    group,
+    from: origin.name,
+    tried: observations.length,
+    ...verdict,
+    brief: should(claim, false),
+  }
   const before = failedBefore.get(keyOf(claim))
   return before === undefined ? row : { ...row, firstAttempt: before }
 }
@@ -107,7 +116,8 @@ export function summarize(rows: readonly Row[]): Row[] {
 function sumUp(group: readonly Row[]): Row[] {
   const held = group.filter(({ result }) => result === 'ok')
   const [first] = held
-  if (first === undefined || held.length === 1) return held
+  if (first === undefined) return []
+  if (held.length === 1) return [{ ...first, should: first.brief ?? first.should }]
   return [
     {
       ...first,
@@ -118,7 +128,7 @@ function sumUp(group: readonly Row[]): Row[] {
         held.length === group.length
           ? `${held.length} of ${group.length} as it should`
           : `${held.length} of ${group.length}`,
-      should: commonOf(held.map(({ should }) => should)),
+      should: commonOf(held.map(({ brief, should }) => brief ?? should)),
     },
   ]
 }

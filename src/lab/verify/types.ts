@@ -115,6 +115,8 @@ export interface Row {
   tried: number
   cameBack: string
   should: string
+  /** `should` without the names of endpoints, for a table. */
+  brief?: string
   result: Result
   /** What came back at the first attempt, where it took a second. */
   firstAttempt?: string
