@@ -15,7 +15,13 @@ export function askStatus(socketPath: string, who: string): Promise<AgentStatus>
       response.setEncoding('utf8')
       response.on('data', (chunk: string) => (text += chunk))
       response.on('error', fail)
-      response.on('end', () => resolve(JSON.parse(text) as AgentStatus))
+      response.on('end', () => {
+        try {
+          resolve(JSON.parse(text) as AgentStatus)
+        } catch (cause) {
+          fail(cause)
+        }
+      })
     })
     call.on('timeout', () => call.destroy(new Error('no answer within 5 s')))
     call.on('error', fail)

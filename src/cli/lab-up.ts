@@ -11,10 +11,8 @@ interface Options {
   filename: string[]
   detach?: boolean
   /** Seconds. */
-  timeout?: number
+  timeout: number
 }
-
-const defaultTimeoutSeconds = 120
 
 /**
  * `weft lab up`: with --detach returns as soon as the lab is ready; else verifies it, and on a terminal keeps it until
@@ -26,12 +24,13 @@ export async function run(options: Options): Promise<number> {
     name: options.name,
     nodes: options.nodes,
     filenames: options.filename,
-    timeoutSeconds: options.timeout ?? defaultTimeoutSeconds,
+    timeoutSeconds: options.timeout,
     program: program(),
     onPhase: (title, seconds) =>
       say(
         `${paint('✓', 'green', process.stderr)} ${title} ${paint(`(${seconds.toFixed(1)} s)`, 'dim', process.stderr)}`,
       ),
+    onWaiting: (missing) => say(`… waiting for ${missing.join('; ')}`),
     signal: stop,
   })
   const isInteractive = process.stdin.isTTY && process.stdout.isTTY
@@ -68,11 +67,11 @@ async function stayInForeground(name: string, lab: StartedLab, stop: AbortSignal
 
 function sayReady({ name, nodes }: Options, { seconds, pods }: StartedLab): void {
   const flag = name === 'lab' ? '' : ` --name ${name}`
-  say(`lab "${name}" is ready after ${seconds.toFixed(1)} s: ${nodes} nodes, ${pods} pods. Next:
+  say(`lab "${name}" is ready after ${seconds.toFixed(1)} s (nodes: ${nodes}, pods: ${pods}). Next:
   export KUBECONFIG=$(weft lab kubeconfig${flag})
   kubectl get services,pods -A -o wide
   weft lab verify${flag}
-  weft lab exec${flag} POD -- ip address
+  weft lab exec${flag} NAMESPACE/POD -- ip address
   ip netns exec weft-${name}-client curl http://CLUSTER-IP/   # from outside of the cluster
   weft lab down${flag}`)
 }

@@ -1,0 +1,32 @@
+/** Configuration of a network: a list of plugins (CNI specification 0.4.0 and 1.0.0, "Network configuration format"). */
+export interface Conflist {
+  cniVersion: string
+  name: string
+  plugins: ({ type: string } & Record<string, unknown>)[]
+}
+
+/**
+ * The pod network of one node, from the reference plugins: a bridge with the node's pod CIDR. The bridge reflects (hairpin),
+ * so that a pod reaches itself through its own Service. Addresses are remembered below /run, which is the node's own.
+ */
+export const nodeConflist = (podCIDR: string): Conflist => ({
+  cniVersion: '0.4.0',
+  name: 'weft',
+  plugins: [
+    {
+      type: 'bridge',
+      bridge: 'cni0',
+      isDefaultGateway: true,
+      hairpinMode: true,
+      ipMasq: false,
+      ipam: { type: 'host-local', ranges: [[{ subnet: podCIDR }]], dataDir: '/run/cni/networks' },
+    },
+  ],
+})
+
+/** The loopback of a pod: a network of its own, as container runtimes have it. */
+export const loopbackConflist: Conflist = {
+  cniVersion: '0.4.0',
+  name: 'cni-loopback',
+  plugins: [{ type: 'loopback' }],
+}

@@ -1,0 +1,81 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { cachedResult, cniAdd, cniDel } from './cni.ts'
+import type { Conflist } from './cni-conflist.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'weft-cni-'))
+afterAll(() => rmSync(directory, { recursive: true }))
+
+/** A plugin that notes what it was given (a JSON line each) and answers. */
+function fakePlugin(name: string, answer: string, exitCode = 0): void {
+  const script = `#!/bin/sh
+printf '{"plugin":"${name}","command":"%s","ifname":"%s","netns":"%s","id":"%s","input":%s}\\n' \\
+  "$CNI_COMMAND" "$CNI_IFNAME" "$CNI_NETNS" "$CNI_CONTAINERID" "$(cat)" >> ${directory}/calls
+printf '%s' '${answer}'
+exit ${exitCode}
+`
+  writeFileSync(join(directory, name), script)
+  chmodSync(join(directory, name), 0o755)
+}
+
+function takeCalls(): Record<string, any>[] {
+  const lines = readFileSync(join(directory, 'calls'), 'utf8').trim().split('\n')
+  rmSync(join(directory, 'calls'))
+  return lines.map((line) => JSON.parse(line) as Record<string, any>)
+}
+
+const network = (...types: string[]): Conflist => ({
+  cniVersion: '0.4.0',
+  name: 'n',
+  plugins: types.map((type) => ({ type, own: type })),
+})
+const attachment = { containerId: 'c1', netns: '/run/netns/x', ifname: 'eth0' }
+const options = { path: [join(directory, 'none'), directory], cacheDir: join(directory, 'cache') }
+
+describe('cni', () => {
+  it('chains ADD, keeps the result, and gives it to DEL in reverse order', async () => {
+    fakePlugin('first', '{"ips":[{"address":"10.0.0.2/24"}]}')
+    fakePlugin('second', '{"ips":[{"address":"10.0.0.2/24"}],"dns":{}}')
+    const chain = network('first', 'second')
+
+    const result = await cniAdd(chain, attachment, options)
+    expect(result).toEqual({ ips: [{ address: '10.0.0.2/24' }], dns: {} })
+    expect(await cachedResult(chain, attachment, options)).toEqual(result)
+    const [first, second] = takeCalls()
+    expect(first).toEqual({
+      plugin: 'first',
+      command: 'ADD',
+      ifname: 'eth0',
+      netns: '/run/netns/x',
+      id: 'c1',
+      input: { type: 'first', own: 'first', cniVersion: '0.4.0', name: 'n' },
+    })
+    expect(second?.['input'].prevResult).toEqual({ ips: [{ address: '10.0.0.2/24' }] })
+
+    await cniDel(chain, attachment, options)
+    const calls = takeCalls()
+    expect(calls.map((call) => [call['plugin'], call['command']])).toEqual([
+      ['second', 'DEL'],
+      ['first', 'DEL'],
+    ])
+    expect(calls.every((call) => call['input'].prevResult.dns !== undefined)).toBe(true)
+    expect(await cachedResult(chain, attachment, options)).toBeUndefined()
+  })
+
+  it("passes on a plugin's error in its own words", async () => {
+    fakePlugin('bad', '{"code":11,"msg":"no room","details":"all taken"}', 1)
+    const call = cniAdd(network('bad'), attachment, options)
+    await expect(call).rejects.toThrow('CNI plugin "bad" failed at ADD: no room: all taken')
+  })
+
+  it('says which plugin is missing, and where it looked', async () => {
+    await expect(cniAdd(network('absent'), attachment, options)).rejects.toThrow(/"absent" .* is in none of .*none/)
+  })
+
+  it('refuses an answer that is not JSON', async () => {
+    fakePlugin('garbled', 'hello')
+    await expect(cniAdd(network('garbled'), attachment, options)).rejects.toThrow('its answer is not JSON: hello')
+  })
+})

@@ -1,0 +1,97 @@
+import { ApiClient } from '../kube/client.ts'
+import { loadKubeconfig } from '../kube/kubeconfig.ts'
+import { resourcePath } from '../kube/paths.ts'
+import { agentStatus } from './agent-status.ts'
+import { type LabProcesses, labFiles, type NodeProcesses, readJson } from './files.ts'
+import type { Pod } from './nodes/pod.ts'
+import { isLabRunning } from './running.ts'
+import { type LabNode, type LabState, readLabState } from './state.ts'
+
+/** A node as `weft lab status` shows it. */
+export interface NodeReport {
+  name: string
+  address: string
+  podCIDR: string
+  /** Condition Ready of the Node; absent if the API does not answer. */
+  ready?: boolean
+  pods: number
+  kubelet: ProcessReport
+  agent: ProcessReport & { ready: boolean }
+}
+
+/** A process that the supervisor keeps running. */
+export interface ProcessReport {
+  pid?: number
+  restarts: number
+}
+
+export interface LabReport {
+  name: string
+  /** `dead`: the supervisor is gone, and `weft lab down` or the next `up` cleans up. */
+  state: 'ready' | 'starting' | 'dead'
+  kubeconfig: string
+  serviceCIDR: string
+  clusterCIDR: string
+  client: { netns: string; address: string }
+  nodes: NodeReport[]
+}
+
+/** Looks at a lab: its files, its agents and its API. @throws WeftError LAB_NOT_FOUND */
+export async function labReport(name: string): Promise<LabReport> {
+  const state = readLabState(name)
+  const running = isLabRunning(name)
+  const processes = readJson(labFiles(name).processes) as LabProcesses | undefined
+  const objects = running ? await readObjects(state) : { nodes: [], pods: [] }
+  const { kubeconfig, serviceCIDR, clusterCIDR, client } = state
+  const nodes = state.nodes.map((node) => nodeReport(node, processes?.nodes[node.name], objects))
+  const phase = state.ready ? 'ready' : 'starting'
+  return {
+    name,
+    state: running ? phase : 'dead',
+    kubeconfig,
+    serviceCIDR,
+    clusterCIDR,
+    client,
+    nodes: await Promise.all(nodes),
+  }
+}
+
+interface Objects {
+  nodes: { metadata: { name: string }; status?: { conditions?: { type: string; status: string }[] } }[]
+  pods: Pod[]
+}
+
+async function nodeReport(node: LabNode, processes: NodeProcesses | undefined, objects: Objects): Promise<NodeReport> {
+  const { name, address, podCIDR } = node
+  const agent = await agentStatus(node)
+  const object = objects.nodes.find((candidate) => candidate.metadata.name === name)
+  const ready = object?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
+  return {
+    name,
+    address,
+    podCIDR,
+    ...(object && { ready: ready === true }),
+    pods: objects.pods.filter((pod) => pod.spec.nodeName === name).length,
+    kubelet: processReport(processes?.kubelet),
+    agent: { ...processReport(processes?.agent), ready: agent?.ready === true },
+  }
+}
+
+const processReport = (child: NodeProcesses['kubelet'] | undefined): ProcessReport => ({
+  ...(child?.pid !== undefined && { pid: child.pid }),
+  restarts: child?.restarts ?? 0,
+})
+
+/** Nodes and pods, none if the API does not answer: then the rest of the report is what counts. */
+async function readObjects({ kubeconfig }: LabState): Promise<Objects> {
+  const client = new ApiClient(await loadKubeconfig(kubeconfig))
+  const list = async <T>(resource: string) =>
+    (await client.list<T>(resourcePath({ version: 'v1', resource }), {}, { timeoutSeconds: 5 })).items
+  try {
+    return { nodes: await list<Objects['nodes'][number]>('nodes'), pods: await list<Pod>('pods') }
+  } catch {
+    return { nodes: [], pods: [] }
+  } finally {
+    client.close()
+  }
+}

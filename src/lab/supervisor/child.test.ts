@@ -1,0 +1,46 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it, vi } from 'vitest'
+import { isRunning, processIdentity } from '../process-identity.ts'
+import { SupervisedChild } from './child.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'weft-child-'))
+const logFile = join(directory, 'log')
+afterAll(() => rmSync(directory, { recursive: true }))
+
+const start = (...command: string[]) =>
+  new SupervisedChild({ name: 'test', command, logFile, log: () => {}, onChange: () => {} })
+
+describe('SupervisedChild', () => {
+  it('starts a killed process again and counts it', async () => {
+    const child = start('sleep', 'infinity')
+    const first = child.state.pid ?? 0
+    process.kill(first, 'SIGKILL')
+    await vi.waitFor(() => expect(child.state).toMatchObject({ restarts: 1, lastExit: 'signal SIGKILL' }))
+    await vi.waitFor(() => expect(child.state.pid).toBeGreaterThan(0))
+    expect(child.state.pid).not.toBe(first)
+    child.stop()
+    await vi.waitFor(() => expect(child.state.pid).toBeUndefined())
+    expect(child.state.restarts).toBe(1)
+  })
+
+  it('keeps the output of every run, and goes on when the program is missing', async () => {
+    const child = start('sh', '-c', 'echo once; exit 3')
+    await vi.waitFor(() => expect(child.state).toMatchObject({ restarts: 2, lastExit: 'exit code 3' }))
+    child.stop()
+    expect(readFileSync(logFile, 'utf8')).toContain('once\nonce\n')
+    const missing = start('/no/such/program')
+    await vi.waitFor(() => expect(missing.state.lastExit).toContain('ENOENT'))
+    missing.stop()
+  })
+})
+
+describe('process identity', () => {
+  it('knows this process and no other', () => {
+    const own = processIdentity(process.pid) ?? ''
+    expect(isRunning(own)).toBe(true)
+    expect(isRunning(`${process.pid}:1`)).toBe(false)
+    expect(isRunning('')).toBe(false)
+  })
+})
