@@ -17,10 +17,12 @@ const { values, positionals } = parseArgs({
   },
 })
 
-const whole = (flag: string, text: string): number => {
-  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text)
-  process.stderr.write(`bench: --${flag} takes whole numbers, not "${text}"\n`)
-  process.exit(2)
+function whole(flag: string, text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) {
+    process.stderr.write(`bench: --${flag} takes whole numbers, not "${text}"\n`)
+    process.exit(2)
+  }
+  return Number(text)
 }
 
 const endpoints = whole('endpoints', values.endpoints)

@@ -1,9 +1,11 @@
+import { defaultLabName } from '../lab/name.ts'
+import { nextSteps } from '../lab/next-steps.ts'
 import { removeLab } from '../lab/topology/remove.ts'
 import { type StartedLab, startLab } from '../lab/up.ts'
 import { exitCodes } from './errors.ts'
 import { run as verify } from './lab-verify.ts'
 import { paint, say } from './output.ts'
-import { program } from './self.ts'
+import { commandName, program } from './self.ts'
 
 interface Options {
   name: string
@@ -34,7 +36,7 @@ export async function run(options: Options): Promise<number> {
     signal: stop,
   })
   const isInteractive = process.stdin.isTTY && process.stdout.isTTY
-  sayReady(options, lab)
+  await sayReady(options, lab)
   if (options.detach) {
     lab.detach()
     return exitCodes.ok
@@ -65,15 +67,10 @@ async function stayInForeground(name: string, lab: StartedLab, stop: AbortSignal
   }
 }
 
-function sayReady({ name, nodes }: Options, { seconds, pods }: StartedLab): void {
-  const flag = name === 'lab' ? '' : ` --name ${name}`
-  say(`lab "${name}" is ready after ${seconds.toFixed(1)} s (nodes: ${nodes}, pods: ${pods}). Next:
-  export KUBECONFIG=$(weft lab kubeconfig${flag})
-  kubectl get services,pods -A -o wide
-  weft lab verify${flag}
-  weft lab exec${flag} NAMESPACE/POD -- ip address
-  ip netns exec weft-${name}-client curl http://CLUSTER-IP/   # from outside of the cluster
-  weft lab down${flag}`)
+async function sayReady({ name, nodes }: Options, { seconds, pods }: StartedLab): Promise<void> {
+  say(`lab "${name}" is ready after ${seconds.toFixed(1)} s (nodes: ${nodes}, pods: ${pods}). Next:`)
+  for (const line of await nextSteps(name, commandName(), name === defaultLabName ? '' : ` --name ${name}`))
+    say(`  ${line}`)
 }
 
 /** Aborts at the first SIGINT, SIGTERM or SIGHUP. */

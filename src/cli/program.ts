@@ -1,5 +1,6 @@
 import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
+import { defaultLabName } from '../lab/name.ts'
 import { WeftError } from '../model/error.ts'
 import { outputFormats } from './output.ts'
 
@@ -10,9 +11,6 @@ export interface ActionModule {
 }
 
 export const version: string = packageJson.version
-
-/** Name of the lab where `--name` is not given. */
-export const defaultLabName = 'lab'
 
 /**
  * The tree of commands, without their work: each loads its file only when it runs, so that `--help` loads none.
@@ -25,7 +23,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
     .version(version, '-V, --version', 'print the version')
     .option('--debug', 'print stack traces of errors')
   addExamples(program, [
-    'weft lab up -f examples/web.yaml   # a cluster on this machine, in network namespaces',
+    'weft lab up -f examples/shop.yaml # a cluster on this machine, in network namespaces',
     'weft lab verify                    # real traffic for all that the cluster claims',
     'weft agent --kubeconfig FILE       # Services of a cluster, on this node',
   ])
@@ -43,7 +41,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
 function buildLab(done: (exitCode: number) => void): Command {
   const lab = new Command('lab').description('a whole cluster on this machine, in network namespaces')
   addExamples(lab, [
-    'weft lab up --nodes 3 -f examples/web.yaml --detach',
+    'weft lab up --nodes 3 -f examples/shop.yaml --detach',
     'export KUBECONFIG=$(weft lab kubeconfig)',
     'weft lab exec web-0 -- ip address',
     'weft lab verify && weft lab down',
@@ -76,7 +74,7 @@ function addLabUp(lab: Command, done: (exitCode: number) => void): void {
     .option('--detach', 'return once the lab is ready, and leave it running')
   addExamples(up, [
     'weft lab up',
-    'weft lab up --nodes 3 -f examples/web.yaml -f more/ --detach',
+    'weft lab up --nodes 3 -f examples/shop.yaml -f more/ --detach',
     'weft lab up --name other',
   ])
   runs(up, () => import('./lab-up.ts'), done)

@@ -1,5 +1,8 @@
 import { WeftError } from '../model/error.ts'
 
+/** Name of the lab where `--name` is not given. */
+export const defaultLabName = 'lab'
+
 const labNamePattern = /^[a-z0-9]{1,12}$/
 
 /**

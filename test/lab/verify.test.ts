@@ -186,7 +186,7 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
     const { nodes, client } = readLabState(name)
     const outside = NetworkNamespace.open(`/run/netns/${client.netns}`)
     const outcomes = new Map<string, number>()
-    let go = true
+    const stop = new AbortController()
     const one = () =>
       new Promise<string>((resolve) => {
         const socket = connectTcp(outside, { address: nodes[0]?.address ?? '', port: 30080 })
@@ -197,7 +197,7 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
         socket.on('close', () => resolve('ok'))
       })
     const load = (async () => {
-      while (go) {
+      while (!stop.signal.aborted) {
         const outcome = await one()
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
       }
@@ -210,7 +210,7 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
         expect(now.every(({ ready, pid }) => ready && !pids.includes(pid))).toBe(true)
       }, 15_000)
     }
-    go = false
+    stop.abort()
     await load
     outside.close()
     expect([...outcomes.keys()]).toEqual(['ok'])

@@ -63,7 +63,7 @@ describe('assignSlots', () => {
             ['b', 0],
           ]),
         ).values(),
-      ].sort(),
+      ].sort((a, b) => a - b),
     ).toEqual([0, 1])
   })
 })
