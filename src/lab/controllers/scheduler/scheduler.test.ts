@@ -32,7 +32,7 @@ describe('the scheduler', () => {
       spec: { nodeName: 'n1' },
     })
     expect(scheduled('a')).toEqual([
-      { type: 'PodScheduled', status: 'True', lastTransitionTime: '2026-01-01T12:00:00Z' },
+      { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: '2026-01-01T12:00:00Z' },
     ])
     expect(cluster.told('a')).toEqual(['Scheduled: Successfully assigned default/a to n1'])
   })

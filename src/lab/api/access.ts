@@ -1,0 +1,52 @@
+/** A JSON object of unknown shape. Hooks read through these functions, so that a wrong type is a complaint and never a crash. */
+// biome-ignore lint/suspicious/noExplicitAny: JSON of every kind
+export type Json = Record<string, any>
+
+export const isMap = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+export const mapOf = (value: unknown): Json => (isMap(value) ? value : {})
+
+export const listOf = (value: unknown): Json[] => (Array.isArray(value) ? value.filter(isMap) : [])
+
+export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+export const stringsOf = (value: unknown): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(mapOf(value)).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  )
+
+/** Deep equality of JSON values; the order of keys does not matter. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => sameJson(item, b[i]))
+  if (!isMap(a) || !isMap(b)) return false
+  const keys = Object.keys(a).filter((key) => a[key] !== undefined)
+  return (
+    keys.length === Object.keys(b).filter((key) => b[key] !== undefined).length &&
+    keys.every((key) => sameJson(a[key], b[key]))
+  )
+}
+
+/** Removes, in place, what Go's encoder would not write: nulls in objects, and empty lists outside of `keep`. */
+export function prune(value: unknown, keep: ReadonlySet<string> = new Set()): void {
+  if (Array.isArray(value)) {
+    for (const item of value) prune(item, keep)
+    return
+  }
+  if (!isMap(value)) return
+  for (const [key, field] of Object.entries(value)) {
+    if (field === null || field === undefined || (Array.isArray(field) && field.length === 0 && !keep.has(key)))
+      delete value[key]
+    else prune(field, keep)
+  }
+}
+
+/** Freezes a JSON value to its depth: what the store hands out cannot be changed by mistake. */
+export function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value)
+    for (const field of Object.values(value)) freeze(field)
+  }
+  return value
+}

@@ -1,0 +1,123 @@
+import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+
+/** What the server proves itself with, PEM. */
+export interface Identity {
+  ca: string
+  certificate: string
+  key: string
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+const caYears = 10
+const dayMs = 24 * 60 * 60 * 1000
+
+/** @peculiar/x509, loaded when it is needed: importing it takes a tenth of a second. */
+async function library(): Promise<typeof import('@peculiar/x509')> {
+  await import('reflect-metadata')
+  return import('@peculiar/x509')
+}
+
+type X509 = Awaited<ReturnType<typeof library>>
+
+/** The files of a CA that outlives the server: who has its certificate goes on trusting. */
+const caFiles = (dir: string) => ({ certificate: join(dir, 'ca.crt'), key: join(dir, 'ca.key') })
+
+async function loadCa(
+  x509: X509,
+  dir: string,
+): Promise<{ certificate: InstanceType<X509['X509Certificate']>; key: webcrypto.CryptoKey }> {
+  const files = caFiles(dir)
+  try {
+    const der = createPrivateKey(readFileSync(files.key)).export({ format: 'der', type: 'pkcs8' })
+    const key = await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign'])
+    return { certificate: new x509.X509Certificate(readFileSync(files.certificate, 'utf8')), key }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return createCa(x509, dir)
+  }
+}
+
+async function createCa(x509: X509, dir: string): Promise<Awaited<ReturnType<typeof loadCa>>> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned(
+    {
+      serialNumber: randomBytes(16).toString('hex'),
+      name: `CN=weft-ca@${Date.now()}`,
+      notBefore: new Date(Date.now() - dayMs),
+      notAfter: new Date(Date.now() + caYears * 365 * dayMs),
+      signingAlgorithm: algorithm,
+      keys: keys,
+      extensions: [
+        new x509.BasicConstraintsExtension(true, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+      ],
+    },
+    webcrypto,
+  )
+  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  writeFileSync(caFiles(dir).key, await pem(keys.privateKey), { mode: 0o600 })
+  writeFileSync(caFiles(dir).certificate, certificate.toString('pem'))
+  return { certificate, key: keys.privateKey }
+}
+
+async function pem(key: webcrypto.CryptoKey): Promise<string> {
+  const der = await webcrypto.subtle.exportKey('pkcs8', key)
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
+  return `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`
+}
+
+/** A certificate for the names and addresses, signed by the CA in the folder, which is made if it is not there. EC P-256. */
+export async function serverIdentity(dir: string, names: readonly string[]): Promise<Identity> {
+  const x509 = await library()
+  x509.cryptoProvider.set(webcrypto)
+  const ca = await loadCa(x509, dir)
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const certificate = await x509.X509CertificateGenerator.create(
+    {
+      serialNumber: randomBytes(16).toString('hex'),
+      subject: 'CN=kube-apiserver',
+      issuer: ca.certificate.subject,
+      notBefore: new Date(Date.now() - dayMs),
+      notAfter: new Date(Date.now() + 365 * dayMs),
+      signingAlgorithm: algorithm,
+      publicKey: keys.publicKey,
+      signingKey: ca.key,
+      extensions: [
+        new x509.BasicConstraintsExtension(false, undefined, true),
+        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+        new x509.SubjectAlternativeNameExtension(
+          [...new Set(names)].map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value })),
+        ),
+        await x509.AuthorityKeyIdentifierExtension.create(ca.certificate, false, webcrypto),
+      ],
+    },
+    webcrypto,
+  )
+  return {
+    ca: `${ca.certificate.toString('pem')}\n`,
+    certificate: certificate.toString('pem'),
+    key: await pem(keys.privateKey),
+  }
+}
+
+/** The bearer token in the folder, made if it is not there. */
+export function bearerToken(dir: string): string {
+  const file = join(dir, 'token')
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    const token = randomBytes(32).toString('hex')
+    writeFileSync(file, `${token}\n`, { mode: 0o600 })
+    return token
+  }
+}

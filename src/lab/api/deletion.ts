@@ -1,0 +1,76 @@
+import { mapOf } from './access.ts'
+import type { Kind } from './kind.ts'
+import { conflict, type StatusError } from './status.ts'
+import type { DeleteOptions, KubeObject } from './types.ts'
+
+/** Why a DELETE's preconditions do not hold, or undefined. */
+export function preconditionError(
+  kind: Kind,
+  object: KubeObject,
+  preconditions: DeleteOptions['preconditions'] = {},
+): StatusError | undefined {
+  const { uid, resourceVersion, name } = object.metadata
+  if (kind.plural === 'namespaces') return namespacePreconditionError(kind, object, preconditions)
+  const named = { ...kind, plural: kind.kind }
+  if (preconditions.uid && preconditions.uid !== uid) {
+    const words = `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${uid})`
+    return conflict(named, name, `${words}. The object might have been deleted and then recreated`)
+  }
+  if (preconditions.resourceVersion && preconditions.resourceVersion !== resourceVersion) {
+    const given = `the ResourceVersion in the precondition (${preconditions.resourceVersion})`
+    const words = `${given} does not match the ResourceVersion in record (${resourceVersion})`
+    return conflict(named, name, `${words}. The object might have been modified`)
+  }
+  return undefined
+}
+
+/** Namespaces are compared by their storage, which says it in other words. */
+function namespacePreconditionError(
+  kind: Kind,
+  { metadata }: KubeObject,
+  preconditions: NonNullable<DeleteOptions['preconditions']>,
+): StatusError | undefined {
+  const wrong = (what: string, wanted: string, found: string): StatusError =>
+    conflict(
+      kind,
+      metadata.name,
+      `Precondition failed: ${what} in precondition: ${wanted}, ${what} in object meta: ${found}`,
+    )
+  const { uid, resourceVersion } = preconditions
+  if (uid && uid !== metadata.uid) return wrong('UID', uid, metadata.uid)
+  if (resourceVersion && resourceVersion !== metadata.resourceVersion)
+    return wrong('ResourceVersion', resourceVersion, metadata.resourceVersion)
+  return undefined
+}
+
+/** Seconds that a pod gets to end: none for one that no node has, or that has ended. */
+function podGrace(pod: KubeObject, wanted: number | undefined): number {
+  const spec = mapOf(pod['spec'])
+  const phase = mapOf(pod['status'])['phase']
+  if (!spec['nodeName'] || phase === 'Succeeded' || phase === 'Failed') return 0
+  const grace = wanted ?? spec['terminationGracePeriodSeconds'] ?? 30
+  return grace < 0 ? 1 : grace
+}
+
+/**
+ * A copy with the marks of deletion: a later DELETE may shorten a pod's grace, never lengthen it (then it is the object itself).
+ */
+export function markDeleted(kind: Kind, object: KubeObject, options: DeleteOptions, now: Date): KubeObject {
+  const isPod = kind.plural === 'pods'
+  const grace = isPod ? podGrace(object, options.gracePeriodSeconds) : 0
+  const before = object.metadata.deletionGracePeriodSeconds
+  if (before !== undefined && before <= grace) return object
+  const marked = structuredClone(object)
+  const { metadata } = marked
+  const asked = before === undefined ? now.getTime() : Date.parse(metadata.deletionTimestamp ?? '') - before * 1000
+  metadata.deletionTimestamp = `${new Date(asked + grace * 1000).toISOString().slice(0, 19)}Z`
+  metadata.deletionGracePeriodSeconds = grace
+  if (before === undefined && kind.generation) metadata.generation = (metadata.generation ?? 0) + 1
+  return marked
+}
+
+/** Whether nothing holds an object that is to be deleted. */
+export const isDeletable = (object: KubeObject): boolean =>
+  object.metadata.deletionTimestamp !== undefined &&
+  (object.metadata.deletionGracePeriodSeconds ?? 0) === 0 &&
+  (object.metadata.finalizers ?? []).length === 0

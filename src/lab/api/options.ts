@@ -1,0 +1,114 @@
+import { type FieldError, forbiddenField, invalidValue, notSupported } from './field-errors.ts'
+import { isTrue } from './request.ts'
+import { badRequest, invalid, StatusError, tooLargeVersion } from './status.ts'
+import type { Json } from './access.ts'
+import type { DeleteOptions } from './types.ts'
+
+type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions' | 'ListOptions'
+
+function refuse(kind: OptionsKind, errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind }, '', errors)
+}
+
+/** `dryRun=All`, checked. @throws StatusError 422 */
+export function isDryRun(query: URLSearchParams, kind: OptionsKind, body: Json = {}): boolean {
+  const given = [...query.getAll('dryRun'), ...(Array.isArray(body['dryRun']) ? body['dryRun'] : [])]
+  const wanted = given.filter((value) => value !== '')
+  if (wanted.some((value) => value !== 'All')) refuse(kind, [notSupported('dryRun', wanted, ['All'])])
+  return wanted.length > 0
+}
+
+const policies = ['Foreground', 'Background', 'Orphan'] as const
+
+/** DeleteOptions from body and query. @throws StatusError 400 or 422 */
+export function deleteOptions(query: URLSearchParams, body: Json): DeleteOptions {
+  const { kind } = body
+  if (kind !== undefined && kind !== 'DeleteOptions')
+    throw badRequest(`no kind "${kind}" is registered for version "${body['apiVersion'] ?? ''}"`)
+  const policy = body['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined
+  const orphan =
+    body['orphanDependents'] ?? (query.has('orphanDependents') ? isTrue(query.get('orphanDependents')) : undefined)
+  if (policy !== undefined && orphan !== undefined)
+    refuse('DeleteOptions', [
+      invalidValue('propagationPolicy', policy, 'orphanDependents and deletionPropagation cannot be both set'),
+    ])
+  if (policy !== undefined && !policies.includes(policy))
+    refuse('DeleteOptions', [notSupported('propagationPolicy', policy, [...policies, 'nil'])])
+  const grace = body['gracePeriodSeconds'] ?? numberOf(query.get('gracePeriodSeconds'))
+  return {
+    ...(typeof grace === 'number' ? { gracePeriodSeconds: grace } : {}),
+    propagationPolicy: policy ?? (orphan === true ? 'Orphan' : 'Background'),
+    preconditions: body['preconditions'] ?? {},
+  }
+}
+
+/** An integer of a query. @throws StatusError 400 */
+export function numberOf(text: string | null): number | undefined {
+  if (text === null || text === '') return undefined
+  if (!/^[-+]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`)
+  return Number(text)
+}
+
+/** What a list or watch asks for besides its selectors. */
+export interface ListOptions {
+  /** Undefined: not given. */
+  resourceVersion: number | undefined
+  exact: boolean
+  limit: number
+  token: string | undefined
+  sendInitialEvents: boolean | undefined
+  bookmarks: boolean
+  timeoutSeconds: number | undefined
+}
+
+/** @throws StatusError 400 or 422 */
+export function listOptions(query: URLSearchParams, watching: boolean): ListOptions {
+  const initial = query.get('sendInitialEvents')
+  const options: ListOptions = {
+    resourceVersion: versionOf(query.get('resourceVersion'), watching),
+    exact: query.get('resourceVersionMatch') === 'Exact',
+    limit: Math.max(0, numberOf(query.get('limit')) ?? 0),
+    token: query.get('continue') || undefined,
+    sendInitialEvents: initial === null || initial === '' ? undefined : isTrue(initial),
+    bookmarks: isTrue(query.get('allowWatchBookmarks')),
+    timeoutSeconds: numberOf(query.get('timeoutSeconds')),
+  }
+  refuse('ListOptions', matchErrors(query, options, watching))
+  return options
+}
+
+function versionOf(text: string | null, watching: boolean): number | undefined {
+  if (text === null || text === '') return undefined
+  if (/^\d+$/.test(text)) return Number(text)
+  const words = `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`
+  throw watching ? new StatusError(500, undefined, words) : badRequest(`invalid resource version: ${words}`)
+}
+
+function matchErrors(query: URLSearchParams, options: ListOptions, watching: boolean): FieldError[] {
+  const field = 'resourceVersionMatch'
+  const match = query.get(field) ?? ''
+  if (watching) {
+    if (options.sendInitialEvents !== undefined)
+      return match === 'NotOlderThan'
+        ? []
+        : [forbiddenField(field, 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan')]
+    return match === ''
+      ? []
+      : [forbiddenField(field, 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided')]
+  }
+  const errors: FieldError[] = []
+  if (match !== '' && options.resourceVersion === undefined)
+    errors.push(forbiddenField(field, 'resourceVersionMatch is forbidden unless resourceVersion is provided'))
+  else if (match === 'Exact' && options.resourceVersion === 0)
+    errors.push(forbiddenField(field, 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'))
+  else if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan')
+    errors.push(notSupported(field, match, ['Exact', 'NotOlderThan', '']))
+  if (options.sendInitialEvents !== undefined)
+    errors.push(forbiddenField('sendInitialEvents', 'sendInitialEvents is forbidden for list'))
+  return errors
+}
+
+/** @throws StatusError 504 for a version that has not been yet */
+export function checkNotFuture(wanted: number | undefined, current: string): void {
+  if (wanted !== undefined && wanted > Number(current)) throw tooLargeVersion(String(wanted), current)
+}

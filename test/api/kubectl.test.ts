@@ -1,0 +1,253 @@
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type EmbeddedApi, startApi } from '../../src/lab/api/server.ts'
+
+// Stock kubectl against the embedded API: KUBECTL names binaries (separated by `:`); by default the one on PATH and an
+// old one, where `apt-get download kubernetes-client` was unpacked to.
+const repository = resolve(import.meta.dirname, '../..')
+const candidates = process.env['KUBECTL']?.split(':') ?? [
+  'kubectl',
+  join(repository, '.cache/kubectl-1.20/usr/bin/kubectl'),
+]
+
+const found = (binary: string): boolean =>
+  binary.includes('/') ? existsSync(binary) : spawnSync(binary, ['version', '--client']).status === 0
+
+const deployment = `
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+spec:
+  replicas: 2
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      containers:
+        - { name: main, image: "example.com/app:1", ports: [{ containerPort: 8080, name: http }] }
+        - { name: side, image: "example.com/side:1" }
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+spec:
+  selector: { app: web }
+  ports: [{ name: http, port: 80, targetPort: http }, { name: alt, port: 81 }]
+`
+
+for (const binary of candidates) {
+  const name = binary === 'kubectl' ? 'kubectl on PATH' : basename(resolve(binary, '../../..'))
+  describe.skipIf(!found(binary))(`${name}${found(binary) ? '' : ' (not installed)'}`, () => suite(binary))
+}
+
+function suite(binary: string): void {
+  let api: EmbeddedApi
+  let dir: string
+
+  beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'weft-kubectl-'))
+    api = await startApi({ dir: join(dir, 'api'), advertise: { address: '172.30.0.2', port: 6443 } })
+    writeFileSync(join(dir, 'kubeconfig'), api.kubeconfig(), { mode: 0o600 })
+  })
+
+  afterAll(async () => {
+    await api?.close()
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  const options = () => ({ env: { PATH: process.env['PATH'] ?? '', HOME: dir } })
+  const flags = () => ['--kubeconfig', join(dir, 'kubeconfig'), '--cache-dir', join(dir, 'cache')]
+
+  /** Runs kubectl with text on its standard input; stdout and stderr together if it fails. */
+  async function kubectl(args: string[], input = ''): Promise<string> {
+    const running = promisify(execFile)(binary, [...flags(), ...args], options())
+    running.child.stdin?.end(input)
+    const { stdout } = await running
+    return stdout
+  }
+
+  async function failure(args: string[], input = ''): Promise<string> {
+    return kubectl(args, input).then(
+      (stdout) => Promise.reject(new Error(`should have failed: ${stdout}`)),
+      (error: { stderr: string }) => error.stderr,
+    )
+  }
+
+  /** Starts kubectl and gives its output as it comes. */
+  function follow(args: string[]): { child: ChildProcess; until(text: string): Promise<string> } {
+    const child = spawn(binary, [...flags(), ...args], options())
+    let output = ''
+    const listeners = new Set<() => void>()
+    child.stdout?.on('data', (chunk: Buffer) => {
+      output += chunk.toString()
+      for (const listener of listeners) listener()
+    })
+    const until = (text: string): Promise<string> =>
+      new Promise((done, fail) => {
+        const check = (): void => {
+          if (output.includes(text)) done(output)
+        }
+        listeners.add(check)
+        child.on('exit', () => fail(new Error(`kubectl ended before "${text}": ${output}`)))
+        check()
+      })
+    return { child, until }
+  }
+
+  it('knows namespaces and the Service of the API', async () => {
+    const namespaces = await kubectl(['get', 'namespaces', '-o', 'name'])
+    expect(namespaces.trim().split('\n')).toEqual(
+      ['default', 'kube-node-lease', 'kube-public', 'kube-system'].map((n) => `namespace/${n}`),
+    )
+    const services = await kubectl(['get', 'svc'])
+    expect(services).toMatch(
+      /^NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\nkubernetes +ClusterIP +10\.43\.0\.1 +<none> +443\/TCP +\d+s\n$/,
+    )
+    expect(await kubectl(['get', 'endpointslices', 'kubernetes', '-o', 'jsonpath={.endpoints[0].addresses[0]}'])).toBe(
+      '172.30.0.2',
+    )
+  })
+
+  it('applies, finds nothing to do, and applies a change', async () => {
+    expect(await kubectl(['apply', '-f', '-'], deployment)).toBe('deployment.apps/web created\nservice/web created\n')
+    expect(await kubectl(['apply', '-f', '-'], deployment)).toBe(
+      'deployment.apps/web unchanged\nservice/web unchanged\n',
+    )
+    const changed = deployment.replace('port: 81', 'port: 82').replace(/ +- \{ name: side.*\n/, '')
+    expect(await kubectl(['apply', '-f', '-'], changed)).toBe(
+      'deployment.apps/web configured\nservice/web configured\n',
+    )
+    const ports = await kubectl(['get', 'svc', 'web', '-o', 'jsonpath={.spec.ports[*].port}'])
+    expect(ports).toBe('80 82')
+    const containers = '{.spec.template.spec.containers[*].name}'
+    expect(await kubectl(['get', 'deploy', 'web', '-o', `jsonpath=${containers}`])).toBe('main')
+  })
+
+  it('prints json, yaml, wide and custom columns', async () => {
+    const json = JSON.parse(await kubectl(['get', 'deploy', 'web', '-o', 'json']))
+    expect(json).toMatchObject({ kind: 'Deployment', apiVersion: 'apps/v1', spec: { replicas: 2 } })
+    const list = JSON.parse(await kubectl(['get', 'svc', '-o', 'json']))
+    expect(list.items.map((item: { kind: string }) => item.kind)).toEqual(['Service', 'Service'])
+    expect(await kubectl(['get', 'svc', 'web', '-o', 'yaml'])).toContain('internalTrafficPolicy: Cluster')
+    expect(await kubectl(['get', 'deploy', '-o', 'wide'])).toMatch(
+      /web +0\/2 +0 +0 +\d+s +main +example.com\/app:1 +app=web/,
+    )
+    expect(await kubectl(['get', 'all'])).toContain('deployment.apps/web')
+  })
+
+  it('scales, and waits for a rollout and a condition', async () => {
+    expect(await kubectl(['scale', 'deploy/web', '--replicas=3'])).toMatch(/deployment.apps\/web scaled/)
+    const rollout = kubectl(['rollout', 'status', 'deploy/web', '--timeout=20s'])
+    const before = api.store.get('deployments', 'default', 'web')
+    const status = {
+      observedGeneration: before?.metadata.generation,
+      replicas: 3,
+      updatedReplicas: 3,
+      readyReplicas: 3,
+      availableReplicas: 3,
+      conditions: [{ type: 'Available', status: 'True' }],
+    }
+    if (before !== undefined) api.store.updateStatus('deployments', { ...before, status })
+    expect(await rollout).toContain('deployment "web" successfully rolled out')
+    expect(await kubectl(['wait', 'deploy/web', '--for=condition=Available', '--timeout=10s'])).toBe(
+      'deployment.apps/web condition met\n',
+    )
+    expect(await kubectl(['get', 'deploy', 'web'])).toMatch(/web +3\/3 +3 +3 /)
+  })
+
+  it('patches in three ways, sets an image, labels and annotates', async () => {
+    const patched = async (type: string, patch: unknown): Promise<string> =>
+      kubectl(['patch', 'deploy', 'web', `--type=${type}`, '-p', JSON.stringify(patch)])
+    await patched('strategic', { spec: { template: { spec: { containers: [{ name: 'third', image: 'x:1' }] } } } })
+    await patched('merge', { metadata: { labels: { tier: 'front' } } })
+    await patched('json', [{ op: 'replace', path: '/spec/revisionHistoryLimit', value: 4 }])
+    await kubectl(['set', 'image', 'deploy/web', 'main=example.com/app:2'])
+    await kubectl(['label', 'deploy', 'web', 'team=a'])
+    await kubectl(['annotate', 'deploy', 'web', 'note=hello'])
+    await kubectl(['rollout', 'restart', 'deploy/web'])
+    const object = JSON.parse(await kubectl(['get', 'deploy', 'web', '-o', 'json']))
+    expect(object.metadata.labels).toEqual({ team: 'a', tier: 'front' })
+    expect(object.metadata.annotations.note).toBe('hello')
+    expect(object.spec.revisionHistoryLimit).toBe(4)
+    const images = object.spec.template.spec.containers.map((c: { image: string }) => c.image)
+    expect(images).toEqual(['x:1', 'example.com/app:2'])
+    expect(await kubectl(['get', 'deploy', '-l', 'team in (a,b),!none', '-o', 'name'])).toBe('deployment.apps/web\n')
+  })
+
+  it('watches', async () => {
+    const watch = follow(['get', 'configmaps', '-w'])
+    try {
+      await kubectl(['create', 'configmap', 'seen', '--from-literal=a=1'])
+      expect(await watch.until('seen')).toMatch(/NAME +DATA +AGE\nseen +1 +\d+s/)
+      await kubectl(['patch', 'configmap', 'seen', '--type=merge', '-p', '{"data":{"b":"2"}}'])
+      await watch.until('seen   2')
+    } finally {
+      watch.child.kill()
+    }
+  })
+
+  it('creates, replaces and deletes; a second delete finds nothing', async () => {
+    await kubectl(['create', 'secret', 'generic', 'password', '--from-literal=key=secret'])
+    expect(await kubectl(['get', 'secret', 'password', '-o', 'jsonpath={.data.key}'])).toBe('c2VjcmV0')
+    const yaml = await kubectl(['get', 'configmap', 'seen', '-o', 'yaml'])
+    expect(await kubectl(['replace', '-f', '-'], yaml.replace('b: "2"', 'b: "3"'))).toContain('configmap/seen replaced')
+    expect(await kubectl(['delete', 'configmap', 'seen'])).toMatch(/configmap "seen" deleted/)
+    expect(await failure(['delete', 'configmap', 'seen'])).toContain(
+      'Error from server (NotFound): configmaps "seen" not found',
+    )
+    expect(await kubectl(['delete', 'configmap', 'seen', '--ignore-not-found'])).toBe('')
+  })
+
+  it('makes and deletes a namespace with what is in it', async () => {
+    await kubectl(['create', 'namespace', 'shop'])
+    await kubectl(['-n', 'shop', 'create', 'serviceaccount', 'clerk'])
+    await kubectl(['-n', 'shop', 'create', 'deployment', 'till', '--image=example.com/till:1'])
+    expect(await kubectl(['get', 'deploy', '-A'])).toMatch(/NAMESPACE +NAME[^]*default +web[^]*shop +till/)
+    expect(await kubectl(['delete', 'namespace', 'shop'])).toMatch(/namespace "shop" deleted/)
+    expect(api.store.list('serviceaccounts', 'shop')).toEqual([])
+    expect(await failure(['get', 'namespace', 'shop'])).toContain('namespaces "shop" not found')
+  })
+
+  it('answers --dry-run=server without storing', async () => {
+    const args = ['create', 'configmap', 'dry', '--dry-run=server']
+    expect(await kubectl(args)).toContain('configmap/dry created')
+    expect(await kubectl(['apply', '--dry-run=server', '-f', '-'], deployment)).toContain('(server dry run)')
+    expect(api.store.get('configmaps', 'default', 'dry')).toBeUndefined()
+  })
+
+  it('describes', async () => {
+    expect(await kubectl(['describe', 'svc', 'web'])).toMatch(/Port: +http +80\/TCP/)
+    expect(await kubectl(['describe', 'deploy', 'web'])).toMatch(/Replicas: +3 desired/)
+    expect(await kubectl(['describe', 'configmap', '-n', 'default'])).toBeDefined()
+  })
+
+  it('lists what is served', async () => {
+    const resources = await kubectl(['api-resources'])
+    expect(resources).toMatch(/deployments +deploy +apps\/v1 +true +Deployment/)
+    expect(resources).toMatch(/nodes +no +v1 +false +Node/)
+    expect(await kubectl(['api-versions'])).toBe(
+      'apps/v1\ncoordination.k8s.io/v1\ndiscovery.k8s.io/v1\nevents.k8s.io/v1\nv1\n',
+    )
+    expect(await kubectl(['version', '-o', 'json'])).toContain('v1.36.0+weft')
+  })
+
+  it('says what is wrong in the words of a real server', async () => {
+    const service = (spec: string): string => `apiVersion: v1\nkind: Service\nmetadata: {name: bad}\nspec: ${spec}\n`
+    expect(await failure(['create', '-f', '-'], service('{clusterIP: 10.43.0.1, ports: [{port: 80}]}'))).toContain(
+      'spec.clusterIPs: Invalid value: ["10.43.0.1"]: failed to allocate IP 10.43.0.1: provided IP is already allocated',
+    )
+    expect(await failure(['create', '-f', '-'], service('{ports: [{port: 70000}]}'))).toContain(
+      'spec.ports[0].port: Invalid value: 70000: must be between 1 and 65535, inclusive',
+    )
+    expect(await failure(['get', 'pods', 'none'])).toContain('Error from server (NotFound): pods "none" not found')
+    expect(await failure(['get', 'ingresses'])).toContain('the server doesn\'t have a resource type "ingresses"')
+    expect(await failure(['create', 'namespace', 'default'])).toContain('namespaces "default" already exists')
+    expect(await failure(['get', 'pods', '--token=wrong'])).toMatch(/Unauthorized|must be logged in/)
+  })
+}
