@@ -80,7 +80,7 @@ function suite(binary: string): void {
   }
 
   /** Starts kubectl and gives its output as it comes. */
-  function follow(args: string[]): { child: ChildProcess; until(text: string): Promise<string> } {
+  function follow(args: string[]): { child: ChildProcess; until(pattern: RegExp): Promise<string> } {
     const child = spawn(binary, [...flags(), ...args], options())
     let output = ''
     const listeners = new Set<() => void>()
@@ -88,13 +88,14 @@ function suite(binary: string): void {
       output += chunk.toString()
       for (const listener of listeners) listener()
     })
-    const until = (text: string): Promise<string> =>
+    // kubectl writes a line in several pieces: only a whole one matches.
+    const until = (pattern: RegExp): Promise<string> =>
       new Promise((done, fail) => {
         const check = (): void => {
-          if (output.includes(text)) done(output)
+          if (pattern.test(output)) done(output)
         }
         listeners.add(check)
-        child.on('exit', () => fail(new Error(`kubectl ended before "${text}": ${output}`)))
+        child.on('exit', () => fail(new Error(`kubectl ended before ${pattern}: ${output}`)))
         check()
       })
     return { child, until }
@@ -184,9 +185,9 @@ function suite(binary: string): void {
     const watch = follow(['get', 'configmaps', '-w'])
     try {
       await kubectl(['create', 'configmap', 'seen', '--from-literal=a=1'])
-      expect(await watch.until('seen')).toMatch(/NAME +DATA +AGE\nseen +1 +\d+s/)
+      await watch.until(/NAME +DATA +AGE\nseen +1 +\d+s\n/)
       await kubectl(['patch', 'configmap', 'seen', '--type=merge', '-p', '{"data":{"b":"2"}}'])
-      await watch.until('seen   2')
+      await watch.until(/seen +2 +\d+s\n/)
     } finally {
       watch.child.kill()
     }
