@@ -18,6 +18,7 @@ type World = Map<Subject, Want>
 
 const kinds = {
   endpoint: { stage: 0 },
+  list: { stage: 0 },
   mark: { stage: 0, shared: true },
   address: { stage: 1 },
 }
@@ -31,16 +32,15 @@ function partOf(world: World): Part {
       if (want === undefined) return { items: [], rank: { gone: true, createdMs: 0, name: subject } }
       const list = previous.number('list')
       const items: Item[] = want.addresses.map((key) => ({ kind: 'address', key, value: String(list), claim: key }))
+      if (items.length + want.endpoints.length > 0) items.push({ kind: 'list', key: String(list), value: '' })
       for (const [slot, value] of want.endpoints.entries())
         items.push({ kind: 'endpoint', key: `${list}.${slot}`, value })
       for (const key of new Set(want.marks)) items.push({ kind: 'mark', key, value: '' })
       return { items, rank: { gone: false, createdMs: want.createdMs, name: subject } }
     },
     learn: (found) =>
-      found.flatMap((item): LearntNumber[] =>
-        item.kind === 'address' && item.subject
-          ? [{ subject: item.subject, name: 'list', number: Number(item.value) }]
-          : [],
+      found.flatMap(({ kind, key, subject }): LearntNumber[] =>
+        kind === 'list' && subject ? [{ subject, name: 'list', number: Number(key) }] : [],
       ),
     ownerOf: (item, byNumber) => (item.kind === 'endpoint' ? byNumber.get(Number(item.key.split('.')[0])) : undefined),
   }
@@ -66,31 +66,20 @@ function naive(world: World): Set<string> {
   return expected
 }
 
-/** What is there, with numbers replaced by the subjects that the addresses name, or that the reconciler's own items tell. */
-function seen(target: FakeTarget, subjectByList: ReadonlyMap<string, Subject>): Set<string> {
+/** What is there, with the numbers of lists replaced by their owners. */
+function seen(target: FakeTarget): Set<string> {
+  const owner = new Map<string, Subject | undefined>()
+  for (const { kind, key, subject } of target.items.values()) if (kind === 'list') owner.set(key, subject)
   const all = new Set<string>()
   for (const { kind, key, value } of target.items.values()) {
     if (kind === 'mark') all.add(`mark ${key}`)
-    if (kind === 'address') all.add(`address ${key} ${subjectByList.get(value)}`)
+    if (kind === 'address') all.add(`address ${key} ${owner.get(value)}`)
     if (kind === 'endpoint') {
-      const [list, slot] = key.split('.')
-      all.add(`endpoint ${subjectByList.get(list as string)}.${slot} ${value}`)
+      const [list = '', slot] = key.split('.')
+      all.add(`endpoint ${owner.get(list)}.${slot} ${value}`)
     }
   }
   return all
-}
-
-/** Every number that was ever written, from the batches: list → subject as of now. */
-function lists(target: FakeTarget): Map<string, Subject> {
-  const byList = new Map<string, Subject>()
-  for (const batch of target.batches) {
-    for (const { op, item, subject } of batch) {
-      if (op !== 'add' || subject === undefined) continue
-      if (item.kind === 'address') byList.set(item.value, subject)
-      if (item.kind === 'endpoint') byList.set(item.key.split('.')[0] as string, subject)
-    }
-  }
-  return byList
 }
 
 const subjectNames = ['a', 'b', 'c', 'd']
@@ -137,7 +126,7 @@ describe('Reconciler', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const world: World = new Map()
-        const target = new FakeTarget(['address'])
+        const target = new FakeTarget(['address', 'list'])
         let nowMs = 1_000_000
         const make = () =>
           new Reconciler({ part: partOf(world), target, now: () => nowMs, random: () => 0.5, chunkChanges: 5 })
@@ -171,22 +160,22 @@ describe('Reconciler', () => {
         await reconciler.flush()
         await reconciler.audit()
         await reconciler.flush()
-        expect(seen(target, lists(target))).toEqual(naive(world))
+        expect(seen(target)).toEqual(naive(world))
         const batches = target.batches.length
         expect(await reconciler.audit()).toBe(0)
         expect(target.batches.length).toBe(batches)
         const after = make()
         await after.start(world.keys())
-        expect(seen(target, lists(target))).toEqual(naive(world))
+        expect(seen(target)).toEqual(naive(world))
       }),
-      { numRuns: 400 },
+      { numRuns: 2000 },
     )
   })
 
   const web: Want = { createdMs: 1, addresses: ['vip1'], endpoints: ['p1', 'p2'], marks: ['m1'] }
 
   async function started(world: World): Promise<{ reconciler: Reconciler; target: FakeTarget }> {
-    const target = new FakeTarget(['address'])
+    const target = new FakeTarget(['address', 'list'])
     const reconciler = new Reconciler({ part: partOf(world), target })
     await reconciler.start(world.keys())
     target.batches.length = 0
@@ -220,6 +209,36 @@ describe('Reconciler', () => {
     await third.start(world.keys())
     expect(target.batches).toHaveLength(1)
     expect(target.items.get('address vip2')?.value).toBe('2')
+  })
+
+  it('gives a number free only when its removal is acknowledged', async () => {
+    const world: World = new Map([['a', web]])
+    const { reconciler, target } = await started(world)
+    const listOf = (address: string) => target.items.get(`address ${address}`)?.value
+    world.delete('a')
+    world.set('b', { ...web, addresses: ['vip2'] })
+    reconciler.touch(['a', 'b'])
+    await reconciler.flush()
+    expect(listOf('vip2')).toBe('2')
+    world.set('c', { ...web, addresses: ['vip3'] })
+    reconciler.touch(['c'])
+    await reconciler.flush()
+    expect(listOf('vip3')).toBe('1')
+  })
+
+  it('does not take its own writes for drift when they cross an audit', async () => {
+    const world: World = new Map(subjectNames.map((subject, n) => [subject, { ...web, addresses: [`vip${n}`] }]))
+    const { reconciler, target } = await started(world)
+    const audit = reconciler.audit()
+    for (const endpoints of [['p3', 'p4'], ['p4'], ['p1', 'p2', 'p3']]) {
+      for (const [subject, want] of world) world.set(subject, { ...want, endpoints })
+      reconciler.touch(subjectNames)
+      await reconciler.flush()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(await audit).toBe(0)
+    expect(reconciler.status()).toMatchObject({ drift: 0, failures: 0, pending: 0 })
+    expect(seen(target)).toEqual(naive(world))
   })
 
   it('promotes the loser of a claim when the winner leaves, and says who won meanwhile', async () => {
@@ -256,7 +275,7 @@ describe('Reconciler', () => {
   it('keeps the other subjects when one plan throws', async () => {
     const world: World = new Map([['a', web]])
     const part = partOf(world)
-    const target = new FakeTarget(['address'])
+    const target = new FakeTarget(['address', 'list'])
     const reconciler = new Reconciler({
       part: {
         ...part,
@@ -268,7 +287,7 @@ describe('Reconciler', () => {
       target,
     })
     await reconciler.start(['bad', 'a'])
-    expect(target.items.size).toBe(4)
+    expect(target.items.size).toBe(5)
     expect(reconciler.status().refusals).toEqual([{ subject: 'bad', reason: 'PlanFailed', message: 'no such port' }])
   })
 })
