@@ -1,16 +1,14 @@
 import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
-import packageJson from '../../package.json' with { type: 'json' }
 import { defaultLabName } from '../lab/name.ts'
 import { WeftError } from '../model/error.ts'
 import { outputFormats } from './output.ts'
+import { version } from './self.ts'
 
 /** What a command's file exports: does the work and resolves to the exit code (docs/cli.md), or throws a WeftError. */
 export interface ActionModule {
   // Each command knows the shape of its own options, as declared below.
   run(options: any, args: string[]): Promise<number>
 }
-
-export const version: string = packageJson.version
 
 /**
  * The tree of commands, without their work: each loads its file only when it runs, so that `--help` loads none.

@@ -1,5 +1,8 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, join, relative, resolve } from 'node:path'
+import packageJson from '../../package.json' with { type: 'json' }
+
+export const version: string = packageJson.version
 
 /** The command line that starts this command again, from any working directory. */
 export const program = (): string[] => [process.execPath, resolve(process.argv[1] ?? 'weft')]

@@ -1,6 +1,6 @@
 import { arch, release } from 'node:os'
 import { type OutputFormat, print } from './output.ts'
-import { version } from './program.ts'
+import { version } from './self.ts'
 
 /** `weft version` */
 export async function run(options: { output: OutputFormat }): Promise<number> {

@@ -161,6 +161,17 @@ export class Reconciler {
    */
   async audit(): Promise<number> {
     this.#suspect = false
+    try {
+      return await this.#audit()
+    } catch (error) {
+      this.#suspect = true
+      throw error
+    } finally {
+      this.#written = undefined
+    }
+  }
+
+  async #audit(): Promise<number> {
     if ((await this.#target.prepare()) === 'lost') {
       this.#newEpoch('the container was lost')
       await this.flush()

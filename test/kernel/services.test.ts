@@ -82,6 +82,7 @@ describe.skipIf(noRoot)(`Services in nftables, with real packets${noRoot ? ` (${
 
   beforeAll(async () => {
     await world.up()
+    service(view, 'kubernetes', '10.43.0.1', { port: 443 })
     service(view, 'web', '10.43.0.10', { nodePort: 30080 })
     endpoints(view, 'web', [addresses.pod1, addresses.pod2])
     service(view, 'empty', '10.43.0.11', { nodePort: 30081 })

@@ -218,6 +218,7 @@ describe('the plan of a Service port', () => {
 describe('the plan of the node', () => {
   it('protects the management ports of its own addresses and serves node ports on the primary one', async () => {
     const world = view()
+    world.services.set('default/kubernetes', service('kubernetes', { clusterIPs: ['10.43.0.1'], ports: [] }))
     const { target } = await synced(world)
     expect([...target.items.keys()].sort()).toEqual([
       'nodeport_addrs 172.30.0.11',
@@ -229,6 +230,17 @@ describe('the plan of the node', () => {
       'protected 172.30.0.11 . tcp . 7443',
       'service_cidrs 10.43.0.0/16',
     ])
+  })
+
+  it.each<[string, string[] | undefined, string[]]>([
+    ['the API has an address elsewhere', ['10.96.0.1'], ['ServiceCIDRMismatch']],
+    ['the API has no Service yet', undefined, []],
+  ])('drops nothing in a service CIDR that may be another network: %s', async (_name, clusterIPs, reasons) => {
+    const world = view()
+    if (clusterIPs) world.services.set('default/kubernetes', service('kubernetes', { clusterIPs, ports: [] }))
+    const { target, refusals } = await synced(world)
+    expect([...target.items.keys()].filter((id) => id.startsWith('service_cidrs'))).toEqual([])
+    expect(refusals()).toEqual(reasons)
   })
 
   it('survives a Node object that is not there yet', async () => {

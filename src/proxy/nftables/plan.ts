@@ -1,7 +1,7 @@
 import { protectedPorts } from '../../model/infrastructure.ts'
-import { canonicalIPv4, formatCIDRv4 } from '../../model/ip.ts'
+import { canonicalIPv4, cidrContains, formatCIDRv4, formatIPv4, parseIPv4 } from '../../model/ip.ts'
 import { type Service, servicePortKey } from '../../model/services.ts'
-import type { FoundItem, Item, LearntNumber, Part, Plan, Subject } from '../../reconcile/types.ts'
+import type { FoundItem, Item, LearntNumber, Part, Plan, Refusal, Subject } from '../../reconcile/types.ts'
 import { primaryIPv4, type ServiceView } from '../view.ts'
 import { setKinds } from './kinds.ts'
 import { listOf } from './number.ts'
@@ -9,6 +9,9 @@ import { localNote, planServicePort } from './plan-service.ts'
 
 /** What belongs to the node as a whole: its addresses, what counts as a pod, the service CIDRs, the ports that stay its own. */
 export const nodeSubject: Subject = '@node'
+
+/** The Service of the API itself; its ClusterIP tells which CIDR is that of Services. */
+export const apiService = 'default/kubernetes'
 
 /** Every Service port of the view, and the node. */
 export function* allSubjects(view: ServiceView): Generator<Subject> {
@@ -43,7 +46,7 @@ function planNode(view: ServiceView): Plan {
     member('pod_sources', formatCIDRv4(cidr))
     member('plain_sources', formatCIDRv4(cidr))
   }
-  for (const cidr of view.serviceCIDRs) member('service_cidrs', formatCIDRv4(cidr))
+  const refusals = serviceCIDRItems(view, (cidr) => member('service_cidrs', cidr))
   const own = view.nodes.get(view.nodeName)?.addresses ?? []
   for (const address of new Set(own.map(canonicalIPv4))) {
     if (address === undefined) continue
@@ -53,7 +56,27 @@ function planNode(view: ServiceView): Plan {
   }
   const primary = primaryIPv4(view)
   if (primary !== undefined) member('nodeport_addrs', primary)
-  return { items, rank: { gone: false, createdMs: 0, name: nodeSubject } }
+  return { items, refusals, rank: { gone: false, createdMs: 0, name: nodeSubject } }
+}
+
+/**
+ * Addresses of the service CIDR that nobody has are dropped: only where the API's own ClusterIP shows that this is the service CIDR, or a flag left
+ * at its default would cut off whoever really has those addresses (promise 1).
+ */
+function serviceCIDRItems(view: ServiceView, add: (cidr: string) => void): Omit<Refusal, 'subject'>[] {
+  const api = view.services
+    .get(apiService)
+    ?.clusterIPs.map(parseIPv4)
+    .find((address) => address !== undefined)
+  const [known, others] = [[] as string[], [] as string[]]
+  for (const cidr of view.serviceCIDRs) {
+    const isKnown = api !== undefined && cidrContains(cidr, api)
+    ;(isKnown ? known : others).push(formatCIDRv4(cidr))
+  }
+  for (const cidr of known) add(cidr)
+  if (api === undefined || known.length > 0 || others.length === 0) return []
+  const message = `${apiService} has ${formatIPv4(api)}, which is outside of --service-cidr ${others.join(',')}: unused addresses there are not dropped`
+  return [{ reason: 'ServiceCIDRMismatch', message }]
 }
 
 /** Owned elements name their Service port in the comment, and the list in the value, in the key, or in both. */
