@@ -1,4 +1,5 @@
 import { type Committed, changesOf, type Group, groupBySubject } from './batch.ts'
+import { findDrift } from './drift.ts'
 import { Numbers } from './numbers.ts'
 import { Retry } from './retry.ts'
 import {
@@ -177,28 +178,16 @@ export class Reconciler {
       await this.flush()
       return this.#stats.drift
     }
-    this.#written = new Set()
-    const seen = new Set<string>()
+    const written = new Set<string>()
+    this.#written = written
     const differs: string[] = []
-    for await (const piece of this.#target.read()) {
-      for (const found of piece) {
-        const id = itemId(found)
-        seen.add(id)
-        if (this.#written.has(id)) continue
-        const committed = this.#committed.get(id)
-        if (committed?.item.value === found.value) continue
-        this.#committed.set(id, { item: found, ...(found.subject === undefined ? {} : { subject: found.subject }) })
-        this.#dirty.set(id, this.#wanted.get(id)?.subject ?? found.subject ?? '')
-        differs.push(id)
-      }
-    }
-    for (const [id, { subject }] of this.#committed) {
-      if (seen.has(id) || this.#written.has(id)) continue
-      this.#committed.delete(id)
-      this.#dirty.set(id, subject ?? '')
+    for await (const { id, found } of findDrift(this.#target, this.#committed, written)) {
+      const owner = this.#wanted.get(id)?.subject ?? found?.subject ?? this.#committed.get(id)?.subject ?? ''
+      if (found === undefined) this.#committed.delete(id)
+      else this.#committed.set(id, { item: found, ...(found.subject === undefined ? {} : { subject: found.subject }) })
+      this.#dirty.set(id, owner)
       differs.push(id)
     }
-    this.#written = undefined
     if (differs.length > 0) {
       // What was refused may have been refused because of what others had changed.
       this.#retry.soon()
