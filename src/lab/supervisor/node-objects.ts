@@ -6,8 +6,9 @@ export function createNodeObjects(store: ApiStore, nodes: PlannedNode[]): void {
   for (const node of nodes) store.create('nodes', nodeObject(node))
 }
 
-/** A Node before its kubelet has said anything. The labels are the well-known ones that scheduling and topology read. */
+/** A Node before its kubelet has said anything. The labels are those that a kubelet sets, the old beta ones included: manifests still select by them. */
 export function nodeObject({ name, address, podCIDR, zone }: PlannedNode): NewObject {
+  const architecture = process.arch === 'x64' ? 'amd64' : process.arch
   return {
     apiVersion: 'v1',
     kind: 'Node',
@@ -16,7 +17,9 @@ export function nodeObject({ name, address, podCIDR, zone }: PlannedNode): NewOb
       labels: {
         'kubernetes.io/hostname': name,
         'kubernetes.io/os': 'linux',
-        'kubernetes.io/arch': process.arch === 'x64' ? 'amd64' : process.arch,
+        'kubernetes.io/arch': architecture,
+        'beta.kubernetes.io/os': 'linux',
+        'beta.kubernetes.io/arch': architecture,
         'topology.kubernetes.io/zone': zone,
       },
     },

@@ -33,17 +33,24 @@ export async function waitUntilNothing(
     if (nowMs > deadlineMs) throw timedOut(what, left)
     if (nowMs > reportAtMs && left.join() !== reported) {
       reported = left.join()
-      onWaiting(left)
+      onWaiting(brief(left))
     }
     await sleep(pollMs)
   }
 }
 
 const timedOut = (what: string, left: string[]): WeftError =>
-  new WeftError(`${what} in time: ${left.join('; ')}`, {
+  new WeftError(`${what} in time: ${brief(left).join('; ')}`, {
     code: 'LAB_TIMEOUT',
     fault: 'user',
     remedy:
       'look at what is listed: the objects may ask for what the lab does not have; or give more time with --timeout',
     exitCode: 1,
   })
+
+/** More than this is counted, not listed. */
+const mostListed = 5
+
+function brief(left: string[]): string[] {
+  return left.length <= mostListed ? left : [...left.slice(0, mostListed), `and ${left.length - mostListed} more`]
+}
