@@ -8,12 +8,15 @@ import { exitCodes } from './errors.ts'
 import { type Column, type OutputFormat, paint, print, say } from './output.ts'
 
 /** `weft lab verify`: exit code 1 if anything mismatched. */
-export async function run(options: { name: string; output: OutputFormat }): Promise<number> {
+export async function run(options: { name: string; output: OutputFormat; seed?: number }): Promise<number> {
   const lab = readRunningLab(options.name)
   if (!lab.ready) say(`the lab "${lab.name}" is not ready yet: what is missing will show as a mismatch`)
   const api = new ApiClient(await loadKubeconfig(lab.kubeconfig))
   try {
-    const report = await verify(lab, api, { progress: say })
+    const report = await verify(lab, api, {
+      progress: say,
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+    })
     await printReport(report, options.output)
     say(countsOf(report))
     return report.counts.mismatched === 0 ? exitCodes.ok : exitCodes.failed
