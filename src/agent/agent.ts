@@ -4,10 +4,12 @@ import { ApiClient } from '../kube/client.ts'
 import { type Connection, loadKubeconfig } from '../kube/kubeconfig.ts'
 import { resourcePath } from '../kube/paths.ts'
 import type { KubeObject } from '../kube/types.ts'
+import { WeftError } from '../model/error.ts'
 import { nftablesProxy } from '../proxy/nftables/index.ts'
 import { Scheduler } from '../reconcile/scheduler.ts'
 import type { Change } from '../reconcile/types.ts'
 import type { AgentConfig } from './config.ts'
+import { startEvents } from './events.ts'
 import { makeSources, type Sources } from './sources.ts'
 import { type AgentStatus, serveStatus } from './status-server.ts'
 
@@ -49,6 +51,7 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
     log('error', 'the reconciler stumbled; it goes on', { error: String(error) })
   const scheduler = new Scheduler(proxy.reconciler, { onError })
   const unfollow = proxy.follow((subjects) => scheduler.touch(subjects))
+  startEvents(client, config.nodeName, () => proxy.reconciler.status().refusals, log, signal)
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
   unfollow()
   scheduler.close()
@@ -93,7 +96,9 @@ async function clusterUidOf(client: ApiClient, log: Log, signal: AbortSignal): P
       return namespace.metadata.uid ?? ''
     } catch (error) {
       if (signal.aborted) throw error
-      log('warn', 'the API does not answer yet', { error: error instanceof Error ? error.message : String(error) })
+      const remedy = error instanceof WeftError ? error.remedy : undefined
+      const message = error instanceof Error ? error.message : String(error)
+      log('warn', 'the API does not answer yet', { error: message, remedy })
       await delay(Math.min(10_000, 250 * 2 ** attempt), undefined, { signal })
     }
   }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
+import { dryRunAgent, type Log, runAgent } from '../agent/agent.ts'
 import type { AgentConfig } from '../agent/config.ts'
 import { parseCIDRs } from '../agent/config.ts'
-import { dryRunAgent, type Log, runAgent } from '../agent/agent.ts'
 import type { Change } from '../reconcile/types.ts'
 import { exitCodes } from './errors.ts'
 import { type OutputFormat, print, say } from './output.ts'
@@ -16,7 +16,7 @@ interface Options {
   output: OutputFormat
 }
 
-/** `weft agent`: runs until SIGTERM or SIGINT, or prints what would change. */
+/** `weft agent`: runs until SIGTERM or SIGINT, which are its proper end (exit code 0), or prints what would change. */
 export async function run(options: Options): Promise<number> {
   const config: AgentConfig = {
     kubeconfig: options.kubeconfig,
@@ -26,18 +26,27 @@ export async function run(options: Options): Promise<number> {
     serviceCIDRs: parseCIDRs('--service-cidr', options.serviceCidr),
   }
   const stop = new AbortController()
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => stop.abort())
+  for (const name of ['SIGTERM', 'SIGINT'] as const)
+    process.once(name, () => stop.abort(new DOMException(name, 'AbortError')))
   const log = await makeLog()
-  if (options.dryRun) {
-    await printChanges(await dryRunAgent(config, log, stop.signal), options.output)
-    return exitCodes.ok
-  }
+  if (options.dryRun) return dryRun(config, log, stop.signal, options.output)
   try {
     await runAgent(config, log, stop.signal)
   } catch (error) {
     if (!stop.signal.aborted) throw error
   }
   return exitCodes.ok
+}
+
+/** A dry run that is stopped has not done what was asked of it. */
+async function dryRun(config: AgentConfig, log: Log, signal: AbortSignal, output: OutputFormat): Promise<number> {
+  try {
+    await printChanges(await dryRunAgent(config, log, signal), output)
+    return exitCodes.ok
+  } catch (error) {
+    if (!signal.aborted) throw error
+    return (signal.reason as Error).message === 'SIGTERM' ? exitCodes.terminated : exitCodes.interrupted
+  }
 }
 
 async function makeLog(): Promise<Log> {

@@ -83,6 +83,9 @@ function addLabVerify(lab: Command, done: (exitCode: number) => void): void {
     .command('verify')
     .description('send real traffic for all that the cluster claims, and compare')
     .addOption(nameOption())
+    .addOption(
+      new Option('--seed <n>', 'which pods ask which, in a lab too large for all of them').argParser(positiveInteger),
+    )
     .addOption(outputOption())
   addExamples(verify, [
     'weft lab verify',
@@ -109,6 +112,8 @@ function addLabExec(lab: Command, done: (exitCode: number) => void): void {
 function addLabProcesses(lab: Command, done: (exitCode: number) => void): void {
   const supervise = lab.command('supervise', { hidden: true }).argument('[arguments...]').allowUnknownOption()
   runs(supervise, () => import('./lab-supervise.ts'), done)
+  const api = lab.command('api', { hidden: true }).argument('[arguments...]').allowUnknownOption()
+  runs(api, () => import('./lab-api.ts'), done)
   const node = lab.command('node', { hidden: true }).argument('[arguments...]').allowUnknownOption()
   runs(node, () => import('./lab-node.ts'), done)
 }
@@ -186,6 +191,6 @@ const pathOf = (command: Command): string =>
   command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
 
 function positiveInteger(text: string): number {
-  if (!/^[1-9][0-9]{0,3}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 to 9999.')
+  if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 to 999999.')
   return Number(text)
 }

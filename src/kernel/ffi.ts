@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { isMainThread } from 'node:worker_threads'
 import type * as Koffi from 'koffi'
 import { WeftError } from '../model/error.ts'
 import { errnoName, errnoValues, KernelError } from './errors.ts'
@@ -117,6 +118,98 @@ export const lastErrno = (): number => koffi().errno()
 export function check(result: number, operation: string, where?: string): number {
   if (result >= 0) return result
   throw new KernelError({ errno: lastErrno(), operation, ...(where !== undefined && { where }) })
+}
+
+/** What is used of libuv, which node exports: the loop of the main thread (uv_poll_t, docs.libuv.org). */
+interface LibUv {
+  uv_default_loop(): Pointer
+  uv_handle_size(type: number): bigint | number
+  uv_poll_init(loop: Pointer, handle: Pointer, fd: number): number
+  uv_poll_start(handle: Pointer, events: number, callback: Pointer): number
+  uv_unref(handle: Pointer): void
+  uv_close(handle: Pointer, callback: Pointer): void
+}
+
+const prototypesOfUv: Record<keyof LibUv, string> = {
+  uv_default_loop: 'void *uv_default_loop()',
+  uv_handle_size: 'size_t uv_handle_size(int type)',
+  uv_poll_init: 'int uv_poll_init(void *loop, void *handle, int fd)',
+  uv_poll_start: 'int uv_poll_start(void *handle, int events, void *callback)',
+  uv_unref: 'void uv_unref(void *handle)',
+  uv_close: 'void uv_close(void *handle, void *callback)',
+}
+
+const UV_HANDLE_POLL = 8
+const UV_READABLE = 1
+
+interface Uv {
+  functions: LibUv
+  pollCallback: Koffi.TypeObject
+  closeCallback: Koffi.TypeObject
+}
+
+let loadedUv: Uv | null | undefined
+
+/** null where node does not export libuv: built against a shared one that is not loaded globally. */
+function uv(): Uv | null {
+  if (loadedUv !== undefined) return loadedUv
+  const ffi = koffi()
+  try {
+    loadedUv = {
+      functions: bindAll<LibUv>(ffi.load(null), prototypesOfUv),
+      pollCallback: ffi.pointer(ffi.proto('void WeftPollCallback(void *handle, int status, int events)')),
+      closeCallback: ffi.pointer(ffi.proto('void WeftCloseCallback(void *handle)')),
+    }
+  } catch {
+    loadedUv = null
+  }
+  return loadedUv
+}
+
+/**
+ * Calls `onReadable` on the event loop whenever `fd` can be read, until closed; undefined where that is not possible (no libuv to be had, or not the
+ * main thread, whose loop it is). Level-triggered: read until EAGAIN. Does not keep the process alive. The caller keeps `fd` open until
+ * `close` has returned and closes it then.
+ */
+export function pollReadable(fd: number, onReadable: () => void): { close(): void } | undefined {
+  const loaded = isMainThread ? uv() : null
+  if (loaded === null) return undefined
+  const { functions, pollCallback, closeCallback } = loaded
+  const ffi = koffi()
+  const handle = ffi.alloc('uint8_t', Number(functions.uv_handle_size(UV_HANDLE_POLL))) as Pointer
+  if (functions.uv_poll_init(functions.uv_default_loop(), handle, fd) !== 0) {
+    ffi.free(handle)
+    return undefined
+  }
+  let open = true
+  // An exception that left the callback would stay pending in V8 and abort the process at its next garbage collection.
+  const onEvent = ffi.register((_: Pointer, status: number) => {
+    try {
+      onReadable()
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+    // A pending error of the socket (a netlink socket's ENOBUFS) makes libuv stop watching (uv__poll_io); it has been read now.
+    if (status < 0 && open) functions.uv_poll_start(handle, UV_READABLE, onEvent)
+  }, pollCallback)
+  const onClosed = ffi.register(() => {
+    // Neither handle nor callbacks may go while libuv is still inside of them.
+    setImmediate(() => {
+      ffi.unregister(onEvent)
+      ffi.unregister(onClosed)
+      ffi.free(handle)
+    })
+  }, closeCallback)
+  functions.uv_unref(handle)
+  functions.uv_poll_start(handle, UV_READABLE, onEvent)
+  return {
+    close: () => {
+      if (open) functions.uv_close(handle, onClosed)
+      open = false
+    },
+  }
 }
 
 export { errnoName, errnoValues }

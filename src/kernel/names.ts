@@ -1,5 +1,5 @@
 /**
- * Names, hook priorities and mark bits of everything that Weft puts into netfilter, in one place: whoever adds one sees what is taken.
+ * Names, hook priorities, mark bits and route protocols of everything that Weft puts into the kernel, in one place: whoever adds one sees what is taken.
  */
 
 /** The two tables of the nftables mode, used in turn: a new version of the constant rules is built beside the old one. */
@@ -23,3 +23,12 @@ export const hookPriorities = {
  * filter by. Taken by others: 0x4000 and 0x8000 kube-proxy, 0x2000 CNI portmap, 0x10000 and 0x20000 kube-router.
  */
 export const markBits = {} as const
+
+/**
+ * Who made a route, in the routing tables (rtm_protocol, a number of 8 bits): the mark by which we know our own. `ip route show proto 87`. Taken by others (iproute2's
+ * rt_protos): 1 to 4 and 8 to 18, 42 babel, 186 bgp, 187 isis, 188 ospf, 189 rip, 192 eigrp.
+ */
+export const routeProtocols = {
+  /** Routes to the pods of other nodes, whatever the backend. */
+  fabric: 87,
+} as const

@@ -1,6 +1,6 @@
 import { readAnswer, readFailure } from './answer.ts'
-import type { Connection } from './connection.ts'
-import { cancelledError } from './errors.ts'
+import type { Connection, Credentials } from './connection.ts'
+import { cancelledError, isUnauthorized } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { type ListPage, type PageSink, readPages } from './pages.ts'
 import { type Call, type Query, Transport } from './transport.ts'
@@ -8,7 +8,7 @@ import type { KubeObject, Status, WatchEvent } from './types.ts'
 import { readEvents, type WatchOptions, watchQuery } from './watch.ts'
 
 export type { Connection } from './connection.ts'
-export { ApiError, isAlreadyExists, isConflict, isGone, isNetworkError, isNotFound } from './errors.ts'
+export { ApiError, isAlreadyExists, isConflict, isGone, isNetworkError, isNotFound, isRecreated } from './errors.ts'
 export type { PageSink } from './pages.ts'
 export type { Query } from './transport.ts'
 export type { WatchOptions } from './watch.ts'
@@ -55,7 +55,8 @@ const CLOSED = new Error('the client was closed')
 
 /**
  * Client of one Kubernetes API server. Paths come from `resourcePath`. Nothing is retried but a GET that met a connection just being
- * closed: whoever calls knows what may be repeated (`ApiError.retryAfterSeconds` says when).
+ * closed, and once what was refused with 401 where other credentials can be had: whoever calls knows what may be repeated (`ApiError.retryAfterSeconds`
+ * says when).
  *
  * All calls throw `ApiError` for an answer that is a failure, else WeftError API_UNREACHABLE, API_TIMEOUT, API_MALFORMED (fault peer)
  * or API_CANCELLED.
@@ -128,21 +129,24 @@ export class ApiClient {
    * ApiError. Leaving the loop closes the connection; while the consumer is busy nothing is read from it.
    */
   async *watch<T = KubeObject>(path: string, options: WatchOptions): AsyncGenerator<WatchEvent<T>> {
-    const exchange = this.#open({ method: 'GET', path, query: watchQuery(options) }, options.signal)
-    try {
-      exchange.arm(WATCH_OPEN_TIMEOUT_SECONDS, 'opening a watch')
-      const response = await exchange.response
-      if (response.statusCode !== 200) throw await readFailure(response, exchange.description)
-      options.onOpen?.()
-      yield* readEvents<T>(
-        response,
-        exchange,
-        options.idleTimeoutSeconds ?? options.timeoutSeconds + WATCH_MARGIN_SECONDS,
-      )
-    } catch (cause) {
-      throw exchange.explain(cause)
-    } finally {
-      this.#finish(exchange)
+    const call: Call = { method: 'GET', path, query: watchQuery(options) }
+    for (let renewed = false; ; renewed = true) {
+      const credentials = await this.#transport.credentials(options.signal)
+      const exchange = this.#open(call, credentials, options.signal)
+      try {
+        exchange.arm(WATCH_OPEN_TIMEOUT_SECONDS, 'opening a watch')
+        const response = await exchange.response
+        if (response.statusCode === 401 && this.#transport.refused(credentials) && !renewed) continue
+        if (response.statusCode !== 200) throw await readFailure(response, exchange.description)
+        options.onOpen?.()
+        const margin = options.timeoutSeconds + WATCH_MARGIN_SECONDS
+        yield* readEvents<T>(response, exchange, options.idleTimeoutSeconds ?? margin)
+        return
+      } catch (cause) {
+        throw exchange.explain(cause)
+      } finally {
+        this.#finish(exchange)
+      }
     }
   }
 
@@ -154,23 +158,28 @@ export class ApiClient {
   }
 
   async #call<T>(call: Call, options: CallOptions): Promise<T> {
+    let renewed = false
     for (let attempt = 1; ; attempt++) {
-      const exchange = this.#open(call, options.signal)
+      const asked = this.#transport.credentials(options.signal)
+      const credentials = asked && (await asked)
+      const exchange = this.#open(call, credentials, options.signal)
       try {
         exchange.arm(options.timeoutSeconds ?? CALL_TIMEOUT_SECONDS, `${call.method} ${call.path}`)
         return await readAnswer<T>(exchange)
       } catch (cause) {
         const again = call.method === 'GET' && attempt < GET_ATTEMPTS && exchange.metClosingConnection(cause)
-        if (!again) throw exchange.explain(cause)
+        const renews: boolean = !again && isUnauthorized(cause) && this.#transport.refused(credentials) && !renewed
+        if (!again && !renews) throw exchange.explain(cause)
+        renewed ||= renews
       } finally {
         this.#finish(exchange)
       }
     }
   }
 
-  #open(call: Call, signal: AbortSignal | undefined): Exchange {
+  #open(call: Call, credentials: Credentials | undefined, signal: AbortSignal | undefined): Exchange {
     if (this.#closed) throw cancelledError(CLOSED)
-    const exchange = this.#transport.open(call, signal)
+    const exchange = this.#transport.open(call, credentials, signal)
     this.#exchanges.add(exchange)
     return exchange
   }

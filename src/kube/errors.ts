@@ -49,6 +49,9 @@ function blame(status: number): { fault: Fault; remedy?: string; exitCode?: numb
 /** The object, or the path itself, is not there (404). */
 export const isNotFound = (error: unknown): boolean => error instanceof ApiError && error.status === 404
 
+/** The server does not know who asks, or no longer (401). */
+export const isUnauthorized = (error: unknown): boolean => error instanceof ApiError && error.status === 401
+
 /** The object was created by someone else meanwhile, or its generated name is taken. */
 export const isAlreadyExists = (error: unknown): boolean =>
   error instanceof ApiError && error.reason === 'AlreadyExists'
@@ -56,6 +59,12 @@ export const isAlreadyExists = (error: unknown): boolean =>
 /** Written over a stale resourceVersion, a failed precondition, or (apply) a field that another manager owns. Not `AlreadyExists`, though both are 409. */
 export const isConflict = (error: unknown): boolean =>
   error instanceof ApiError && error.status === 409 && error.reason !== 'AlreadyExists'
+
+/** A patch that names a uid met another object: the one that was meant was deleted, and its name was given again. (A real server says 422, not 409.) */
+export const isRecreated = (error: unknown): boolean =>
+  error instanceof ApiError &&
+  error.status === 422 &&
+  (error.details?.causes ?? []).some(({ field }) => field === 'metadata.uid')
 
 /** The resourceVersion or continue token is older than what the server remembers (410, reason Expired or Gone): list anew. */
 export const isGone = (error: unknown): boolean =>

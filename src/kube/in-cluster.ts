@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net'
 import { join } from 'node:path'
 import { WeftError } from '../model/error.ts'
 import type { Connection } from './connection.ts'
+import { rereading, textsOf } from './pem-files.ts'
 import { tokenFromFile } from './token-file.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -20,11 +21,15 @@ export function inClusterConnection(environment: { env: Env; serviceAccountDir: 
   const host = env['KUBERNETES_SERVICE_HOST'] ?? ''
   const port = env['KUBERNETES_SERVICE_PORT'] || '443'
   const namespace = readOptional(join(dir, 'namespace'))
+  const caFile = join(dir, 'ca.crt')
+  const pems = { ca: { text: readMounted(caFile), file: caFile } }
+  const reread = rereading(pems)
   return {
     server: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
-    ca: readMounted(join(dir, 'ca.crt')),
+    ...textsOf(pems),
     token: tokenFromFile(join(dir, 'token'), readMounted),
     ...(namespace && { namespace }),
+    ...(reread && { reread }),
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { WeftError } from '../model/error.ts'
+import type { Pem } from './pem-files.ts'
 
 /** One mapping of a kubeconfig, which knows its file and place, so that each mistake can be pointed at. */
 export class KubeconfigSection {
@@ -59,17 +60,60 @@ export class KubeconfigSection {
     throw this.invalid(field, 'is neither true nor false', 'write true or false without quotes')
   }
 
-  /** PEM text of `<field>-data` (base64), else of the file that `<field>` names. */
-  pem(field: string): string | undefined {
+  /** PEM of `<field>-data` (base64), else of the file that `<field>` names. */
+  pem(field: string): Pem | undefined {
     const data = this.optional(`${field}-data`)
-    if (data) return this.#pem(`${field}-data`, Buffer.from(data, 'base64').toString('utf8'))
+    if (data) return { text: this.#pem(`${field}-data`, Buffer.from(data, 'base64').toString('utf8')) }
     const path = this.optional(field)
-    return path && this.#pem(field, this.readFile(field, this.resolve(path)))
+    if (!path) return undefined
+    const file = this.resolve(path)
+    return { text: this.#pem(field, this.readFile(field, file)), file }
+  }
+
+  /** A list of texts; empty if absent. */
+  strings(field: string): string[] {
+    return this.#list(field).map((value) => {
+      if (typeof value === 'string' || typeof value === 'number') return String(value)
+      throw this.invalid(field, 'holds something that is no string', 'put its entries in quotes')
+    })
+  }
+
+  /** A list of mappings; empty if absent. */
+  sections(field: string): KubeconfigSection[] {
+    return this.#list(field).map(
+      (value, index) => new KubeconfigSection(value, this.#file, this.#placeOf(`${field}[${index}]`)),
+    )
+  }
+
+  /** A mapping in this one. */
+  section(field: string): KubeconfigSection {
+    return new KubeconfigSection(this.#fields[field], this.#file, this.#placeOf(field))
+  }
+
+  /** Any value, unread. */
+  raw(field: string): unknown {
+    return this.#fields[field]
+  }
+
+  /** Names of a list's entries. */
+  names(list: string): string[] {
+    const entries = this.#fields[list]
+    return Array.isArray(entries) ? entries.map((entry: { name?: unknown } | null) => String(entry?.name)) : []
+  }
+
+  /** Where a field stands, for errors. */
+  place(field: string): string {
+    return this.#where(field)
+  }
+
+  /** What paths are relative to. */
+  get folder(): string {
+    return dirname(resolve(this.#file))
   }
 
   /** A path of the kubeconfig, made absolute. */
   resolve(path: string): string {
-    return resolve(dirname(this.#file), path)
+    return resolve(this.folder, path)
   }
 
   /** @throws WeftError KUBECONFIG_UNREADABLE */
@@ -109,8 +153,18 @@ export class KubeconfigSection {
     return new WeftError(message, { code: 'KUBECONFIG_INVALID', fault: 'user', where: this.#where(field), remedy })
   }
 
+  #list(field: string): unknown[] {
+    const value = this.#fields[field] ?? []
+    if (Array.isArray(value)) return value
+    throw this.invalid(field, 'is no list', 'write it as a list')
+  }
+
+  #placeOf(field: string): string {
+    return this.#place ? `${this.#place}.${field}` : field
+  }
+
   #where(field: string): string {
-    const place = this.#place && field !== this.#place ? `${this.#place}.${field}` : field
+    const place = field === this.#place ? field : this.#placeOf(field)
     return place ? `${this.#file}: ${place}` : this.#file
   }
 }

@@ -53,6 +53,24 @@ describe('which kubeconfig', () => {
     expect((await load()).server).toBe('https://second')
   })
 
+  it('merges the files of $KUBECONFIG: the first word counts, and paths belong to their file', async () => {
+    for (const folder of ['a', 'b']) mkdirSync(join(dir, folder))
+    const [first, empty, second] = [join(dir, 'a', 'config'), join(dir, 'empty'), join(dir, 'b', 'config')]
+    writeFileSync(empty, '\n')
+    writeFileSync(join(dir, 'b', 'token'), 'of-b')
+    const none = { contexts: undefined, clusters: undefined }
+    write({ root: { ...none, 'current-context': undefined, users: [{ name: 'v', user: {} }] } }, first)
+    write({ user: { tokenFile: 'token' }, cluster: { server: 'https://b' } }, second)
+    environment.env = { KUBECONFIG: [first, empty, join(dir, 'missing'), second].join(':') }
+    const connection = await load()
+    expect([connection.server, connection.token?.()]).toEqual(['https://b', 'of-b'])
+
+    write({ root: { ...none, 'current-context': 'lab' }, user: { token: 'of-a' } }, first)
+    expect((await load()).token?.()).toBe('of-a')
+    writeFileSync(second, '{ a: [')
+    await expect(load()).rejects.toMatchObject({ code: 'KUBECONFIG_INVALID', where: second })
+  })
+
   it('takes ~/.kube/config', async () => {
     mkdirSync(join(dir, 'home', '.kube'), { recursive: true })
     write({ cluster: { server: 'https://home' } }, join(dir, 'home', '.kube', 'config'))
@@ -126,6 +144,28 @@ describe('what a kubeconfig says', () => {
     )
     expect(connection.ca).toBe(pem('CERTIFICATE'))
     expect(connection.token?.()).toBe('from-file')
+    expect(connection.reread?.()).toEqual({ ca: pem('CERTIFICATE') })
+  })
+
+  const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'aws', interactiveMode: 'Never' }
+  it('takes a token before a plugin', async () => {
+    expect((await load(write({ user: { exec } }))).credentials).toBeDefined()
+    expect((await load(write({ user: { exec, token: 't' } }))).credentials).toBeUndefined()
+  })
+
+  it.each<[string, object, string]>([
+    ['no apiVersion', { apiVersion: undefined }, 'apiVersion'],
+    ['an apiVersion that is gone', { apiVersion: 'client.authentication.k8s.io/v1alpha1' }, 'apiVersion'],
+    ['no command', { command: '' }, 'command'],
+    ['no interactiveMode in v1', { interactiveMode: undefined }, 'interactiveMode'],
+    ['an unknown interactiveMode', { interactiveMode: 'Sometimes' }, 'interactiveMode'],
+    ['arguments that are no list', { args: 'get-token' }, 'args'],
+    ['an argument that is no string', { args: [{}] }, 'args'],
+    ['a variable without name', { env: [{ value: 'x' }] }, 'env[0].name'],
+  ])('points at the mistake in a plugin: %s', async (_name, mistake, field) => {
+    const file = write({ user: { exec: { ...exec, ...mistake } } })
+    const where = `${file}: users[u].user.exec.${field}`
+    await expect(load(file)).rejects.toMatchObject({ code: 'KUBECONFIG_INVALID', where })
   })
 
   it('allows a context without a user, and skipping verification', async () => {
@@ -191,7 +231,6 @@ describe('what a kubeconfig says', () => {
     ],
     ['token file missing', { user: { tokenFile: 'x' } }, 'KUBECONFIG_UNREADABLE', 'users[u].user.tokenFile'],
     ['token of a wrong type', { user: { token: ['x'] } }, 'KUBECONFIG_INVALID', 'users[u].user.token'],
-    ['exec plugin', { user: { exec: { command: 'aws' } } }, 'KUBECONFIG_UNSUPPORTED', 'users[u].user.exec'],
     ['impersonation', { user: { token: 't', as: 'x' } }, 'KUBECONFIG_UNSUPPORTED', 'users[u].user.as'],
   ])('points at the mistake: %s', async (_name, parts, code, field) => {
     const file = write(parts)

@@ -5,6 +5,8 @@ import { WeftError } from '../model/error.ts'
 import type { Connection } from './connection.ts'
 import { inClusterConnection, isInCluster } from './in-cluster.ts'
 import { connectionOf } from './kubeconfig-context.ts'
+import { KubeconfigFiles } from './kubeconfig-files.ts'
+import { KubeconfigSection } from './kubeconfig-section.ts'
 
 export type { Connection } from './connection.ts'
 
@@ -23,21 +25,33 @@ const processEnvironment = (): KubeconfigEnvironment => ({
 })
 
 /**
- * The connection of a kubeconfig's current context. Which file: `path` (a flag); else the first that exists of the list in
- * $KUBECONFIG (unlike kubectl, files are not merged); else ~/.kube/config; else, in a pod, its service account.
- * Source of the format: client.authentication and kubeconfig (v1) in the Kubernetes reference.
+ * The connection of a kubeconfig's current context. Which file: `path` (a flag); else those of the list in $KUBECONFIG that exist, merged; else
+ * ~/.kube/config; else, in a pod, its service account. Source of the format: client.authentication and kubeconfig (v1) in the Kubernetes
+ * reference.
  *
  * @throws WeftError KUBECONFIG_MISSING, KUBECONFIG_UNREADABLE, KUBECONFIG_INVALID, KUBECONFIG_UNSUPPORTED; `where` is file and field
  */
 export async function loadKubeconfig(path?: string, environment = processEnvironment()): Promise<Connection> {
   const explicit = path ? [path] : (environment.env['KUBECONFIG'] ?? '').split(delimiter).filter(Boolean)
   const candidates = explicit.length > 0 ? explicit : [join(environment.home, '.kube', 'config')]
-  for (const file of candidates) {
+  const files: { file: string; text: string }[] = []
+  for (const file of new Set(candidates)) {
     const text = readIfThere(file)
-    if (text !== undefined) return connectionOf(await parseYaml(text, file), file)
+    if (text !== undefined) files.push({ file, text })
   }
+  if (files.length > 0) return connectionOf(await merged(files))
   if (explicit.length === 0 && isInCluster(environment.env)) return inClusterConnection(environment)
   throw missing(candidates, explicit.length > 0)
+}
+
+/** A file that holds nothing counts only where it is the only one. */
+async function merged(files: readonly { file: string; text: string }[]): Promise<KubeconfigFiles> {
+  const speaking = files.filter(({ text }) => text.trim() !== '')
+  const sections: KubeconfigSection[] = []
+  for (const { file, text } of speaking.length > 0 ? speaking : files)
+    sections.push(KubeconfigSection.root(await parseYaml(text, file), file))
+  const [first, ...others] = sections as [KubeconfigSection, ...KubeconfigSection[]]
+  return new KubeconfigFiles(first, others)
 }
 
 function readIfThere(file: string): string | undefined {

@@ -30,7 +30,7 @@ export interface ReflectorOptions<T, R extends KubeObject = any> {
   watchTimeoutSeconds?: () => number
   /** Silence after which a watch counts as dead; the watch's timeout and 30 s when absent. */
   idleTimeoutSeconds?: number
-  /** Objects a page of a list; 500 when absent. */
+  /** Objects a page of a list; 250 when absent: a page is garbage once it is decoded, and more of it costs memory and no less time. */
   pageSize?: number
 }
 
@@ -45,6 +45,7 @@ export interface ReflectorState {
   readonly failures: number
 }
 
+const PAGE_SIZE = 250
 /** A watch that ends sooner than this has not proven that watching works. */
 const SHORT_WATCH_MILLISECONDS = 1_000
 /** A server that answers but refuses to go on from our version so often in a row is asked for a new list. */
@@ -107,7 +108,7 @@ export class Reflector<T, R extends KubeObject = any> {
         for (const raw of items) this.#collect(raw, objects)
       },
     }
-    const version = await client.listPages<R>(path, query, sink, { signal, ...(pageSize && { limit: pageSize }) })
+    const version = await client.listPages<R>(path, query, sink, { signal, limit: pageSize ?? PAGE_SIZE })
     store.replaceAll(objects)
     this.#resourceVersion = version
     this.#listed = true

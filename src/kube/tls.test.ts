@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ApiClient } from './client.ts'
 import { json, ScriptedServer } from './scripted-server.fixture.ts'
 
@@ -75,6 +75,39 @@ describe.skipIf(!hasOpenssl)('TLS (certificates are made by openssl)', () => {
 
   it('shows its client certificate', async () => {
     expect(await ask({ ca: api.cert, ...other })).toEqual({ user: 'localhost' })
+  })
+
+  it('follows its certificates when their files change, and keeps the good ones while they are being replaced', async () => {
+    let material: { ca: string; cert?: string; key?: string } = { ca: api.cert }
+    const client = new ApiClient({ server: origin, ...material, reread: () => material })
+    try {
+      expect(await client.get('/x')).toEqual({})
+      const before = server.connections
+      material = { ca: api.cert, ...other }
+      expect(await client.get('/x')).toEqual({ user: 'localhost' })
+      expect(await client.get('/x')).toEqual({ user: 'localhost' })
+      await vi.waitFor(() => expect(server.connections).toBe(before))
+      material = { ca: api.cert, cert: api.cert, key: other.key }
+      expect(await client.get('/x')).toEqual({ user: 'localhost' })
+    } finally {
+      client.close()
+    }
+  })
+
+  it('shows the certificate that a plugin issues, and the next one when that is refused', async () => {
+    const refused: unknown[] = []
+    const issued = [{ token: 'old' }, { cert: other.cert, key: other.key }]
+    const credentials = {
+      current: async () => issued[0] as object,
+      refused: (one: object) => {
+        refused.push(one)
+        issued.shift()
+      },
+    }
+    server.answer = (request, response) =>
+      json(response, request.headers.authorization ? 401 : 200, { user: request.clientName })
+    expect(await ask({ ca: api.cert, credentials })).toEqual({ user: 'localhost' })
+    expect(refused).toEqual([{ token: 'old' }])
   })
 
   it('refuses certificates that cannot be used', () => {

@@ -1,8 +1,7 @@
-import { type ClientRequest, Agent as HttpAgent, request as httpRequest, type OutgoingHttpHeaders } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { createSecureContext, type SecureContext } from 'node:tls'
-import { WeftError } from '../model/error.ts'
-import type { Connection } from './connection.ts'
+import { type ClientRequest, request as httpRequest, type OutgoingHttpHeaders } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { Agents } from './agents.ts'
+import type { Connection, Credentials } from './connection.ts'
 import { Exchange } from './exchange.ts'
 
 /** Query parameters; those that are undefined are left out. */
@@ -19,25 +18,16 @@ export interface Call {
   contentType?: string
 }
 
-/**
- * A peer that vanishes without a word is noticed within this and ten seconds more: libuv asks every second then, ten times (uv__tcp_keepalive).
- * Watches, silent by nature, rely on it.
- */
-const KEEP_ALIVE_MILLISECONDS = 30_000
-
-/** Idle connections are given up before the API server does so itself (after 90 s), so that no request meets a closing one. */
-const IDLE_SOCKET_MILLISECONDS = 55_000
-
 /** Connections to one API server: TLS, credentials, keep-alive; one `Exchange` a request. */
 export class Transport {
   readonly #connection: Connection
   readonly #server: URL
-  readonly #agent: HttpAgent
+  readonly #agents: Agents
 
   constructor(connection: Connection) {
     this.#connection = connection
     this.#server = new URL(connection.server)
-    this.#agent = makeAgent(this.#server, connection)
+    this.#agents = new Agents(connection)
   }
 
   /** Scheme, host and port: what network errors are about. */
@@ -45,26 +35,38 @@ export class Transport {
     return this.#server.origin
   }
 
+  /** As whom to make the next request, where somebody has to be asked for that; undefined where not. Throws WeftError. */
+  credentials(signal?: AbortSignal): Promise<Credentials> | undefined {
+    return this.#connection.credentials?.current(signal)
+  }
+
+  /** The server answered 401. True if there will be other credentials. */
+  refused(credentials: Credentials | undefined): boolean {
+    if (!credentials || !this.#connection.credentials) return false
+    this.#connection.credentials.refused(credentials)
+    return true
+  }
+
   /** Sends the request. The exchange must be finished by its owner. */
-  open(call: Call, signal?: AbortSignal): Exchange {
-    return new Exchange(this.#send(call), this.#describe(call), signal)
+  open(call: Call, credentials?: Credentials, signal?: AbortSignal): Exchange {
+    return new Exchange(this.#send(call, credentials), this.#describe(call), signal)
   }
 
   /** Destroys all connections; calls under way fail. */
   close(): void {
-    this.#agent.destroy()
+    this.#agents.destroy()
   }
 
-  #send(call: Call): ClientRequest {
+  #send(call: Call, credentials: Credentials | undefined): ClientRequest {
     const body = call.body === undefined ? undefined : Buffer.from(JSON.stringify(call.body))
     const send = this.#server.protocol === 'https:' ? httpsRequest : httpRequest
     const request = send({
-      agent: this.#agent,
+      agent: this.#agents.for(credentials),
       method: call.method,
       hostname: this.#server.hostname.replace(/^\[|\]$/g, ''),
       port: this.#server.port,
       path: this.#path(call),
-      headers: this.#headers(call, body),
+      headers: this.#headers(call, body, credentials),
     })
     request.end(body)
     return request
@@ -78,8 +80,8 @@ export class Transport {
     return query.size > 0 ? `${path}?${query.toString()}` : path
   }
 
-  #headers(call: Call, body: Buffer | undefined): OutgoingHttpHeaders {
-    const token = this.#connection.token?.()
+  #headers(call: Call, body: Buffer | undefined, credentials: Credentials | undefined): OutgoingHttpHeaders {
+    const token = credentials ? credentials.token : this.#connection.token?.()
     return {
       accept: 'application/json',
       'user-agent': 'weft',
@@ -90,33 +92,5 @@ export class Transport {
 
   #describe(call: Call): { method: string; url: string; origin: string } {
     return { method: call.method, url: this.origin + this.#path(call), origin: this.origin }
-  }
-}
-
-function makeAgent(server: URL, connection: Connection): HttpAgent {
-  const options = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MILLISECONDS, timeout: IDLE_SOCKET_MILLISECONDS }
-  if (server.protocol !== 'https:') return new HttpAgent(options)
-  const { serverName, insecureSkipTLSVerify } = connection
-  return new HttpsAgent({
-    ...options,
-    secureContext: tlsContext(connection),
-    ...(serverName && { servername: serverName }),
-    rejectUnauthorized: !insecureSkipTLSVerify,
-  })
-}
-
-/** Made once: bad PEM is found here and not at some later connection, and the CA bundle is parsed a single time. */
-function tlsContext({ ca, cert, key, server }: Connection): SecureContext {
-  try {
-    return createSecureContext({ ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) })
-  } catch (cause) {
-    throw new WeftError(`the certificates for the API server cannot be used: ${(cause as Error).message}`, {
-      code: 'API_TLS_INVALID',
-      fault: 'user',
-      where: server,
-      remedy:
-        'check certificate-authority, client-certificate and client-key: each must be PEM, and the key that of the certificate',
-      cause,
-    })
   }
 }

@@ -20,6 +20,8 @@ export interface LabSpec {
 /** Processes of a lab, kept up to date by its supervisor. */
 export interface LabProcesses {
   supervisor: ProcessIdentity
+  /** The API with its controllers. */
+  api: ChildState
   nodes: Record<string, NodeProcesses>
 }
 

@@ -2,7 +2,7 @@ import { ApiClient } from '../kube/client.ts'
 import { loadKubeconfig } from '../kube/kubeconfig.ts'
 import { resourcePath } from '../kube/paths.ts'
 import { agentStatus } from './agent-status.ts'
-import { type LabProcesses, labFiles, type NodeProcesses, readJson } from './files.ts'
+import { type ChildState, type LabProcesses, labFiles, type NodeProcesses, readJson } from './files.ts'
 import type { Pod } from './nodes/pod.ts'
 import { isLabRunning } from './running.ts'
 import { type LabNode, type LabState, readLabState } from './state.ts'
@@ -33,6 +33,8 @@ export interface LabReport {
   serviceCIDR: string
   clusterCIDR: string
   client: { netns: string; address: string }
+  /** The API with its controllers. */
+  api: ProcessReport
   nodes: NodeReport[]
 }
 
@@ -52,6 +54,7 @@ export async function labReport(name: string): Promise<LabReport> {
     serviceCIDR,
     clusterCIDR,
     client,
+    api: processReport(processes?.api),
     nodes: await Promise.all(nodes),
   }
 }
@@ -77,7 +80,7 @@ async function nodeReport(node: LabNode, processes: NodeProcesses | undefined, o
   }
 }
 
-const processReport = (child: NodeProcesses['kubelet'] | undefined): ProcessReport => ({
+const processReport = (child: ChildState | undefined): ProcessReport => ({
   ...(child?.pid !== undefined && { pid: child.pid }),
   restarts: child?.restarts ?? 0,
 })

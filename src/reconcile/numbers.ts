@@ -1,3 +1,4 @@
+import type { SubjectState, Subjects } from './subjects.ts'
 import type { LearntNumber, Subject } from './types.ts'
 
 /**
@@ -5,56 +6,57 @@ import type { LearntNumber, Subject } from './types.ts'
  * so it is never used twice within one batch.
  */
 export class Numbers {
-  readonly #held = new Map<Subject, Map<string, number>>()
-  readonly #owner = new Map<number, Subject>()
-  /** Freed numbers, oldest first: the one that has been free longest is used next. */
-  readonly #free: number[] = []
+  /** Freed numbers, oldest first from `#first` on: the one that has been free longest is used next. */
+  #free: number[] = []
+  #first = 0
   #next = 1
 
-  /** The number of (subject, name), allocated at the first call. */
-  get(subject: Subject, name: string): number {
-    const held = this.#held.get(subject)?.get(name)
-    return held ?? this.#take(subject, name, this.#allocate())
+  /** The number of (subject, name), allocated at the first call; `plan` is the plan that asks. */
+  get(state: SubjectState, name: string, plan: number): number {
+    const held = state.numbers?.find((one) => one.name === name)
+    if (held === undefined) return hold(state, name, this.#allocate(), plan)
+    held.used = plan
+    return held.number
   }
 
-  /** Numbers seen in the kernel at adoption. One that is claimed twice stays with the first. */
-  learn(learnt: readonly LearntNumber[]): void {
-    for (const { subject, name, number } of learnt) {
-      if (this.#owner.has(number) || this.#held.get(subject)?.has(name)) continue
-      this.#take(subject, name, number)
-    }
+  /** Numbers seen in the kernel at adoption. One that is claimed twice stays with the first. Returns whose each is. */
+  learn(learnt: readonly LearntNumber[], subjects: Subjects): Map<number, Subject> {
+    const owner = new Map<number, Subject>()
     let highest = 0
-    for (const number of this.#owner.keys()) if (number > highest) highest = number
-    for (let number = this.#next; number < highest; number++) if (!this.#owner.has(number)) this.#free.push(number)
-    this.#next = Math.max(this.#next, highest + 1)
-  }
-
-  /** Gives back the numbers of a subject whose names are not in `keep`; call after the acknowledgement. */
-  release(subject: Subject, keep: ReadonlySet<string>): void {
-    const held = this.#held.get(subject)
-    if (held === undefined) return
-    for (const [name, number] of held) {
-      if (keep.has(name)) continue
-      held.delete(name)
-      this.#owner.delete(number)
-      this.#free.push(number)
+    for (const { subject, name, number } of learnt) {
+      if (number > highest) highest = number
+      if (owner.has(number)) continue
+      const state = subjects.at(subject)
+      if (state.numbers?.some((one) => one.name === name)) continue
+      owner.set(number, subject)
+      hold(state, name, number, 0)
     }
-    if (held.size === 0) this.#held.delete(subject)
+    for (let number = this.#next; number <= highest; number++) if (!owner.has(number)) this.#free.push(number)
+    this.#next = Math.max(this.#next, highest + 1)
+    return owner
   }
 
-  get owners(): ReadonlyMap<number, Subject> {
-    return this.#owner
-  }
-
-  #take(subject: Subject, name: string, number: number): number {
-    let held = this.#held.get(subject)
-    if (held === undefined) this.#held.set(subject, (held = new Map()))
-    held.set(name, number)
-    this.#owner.set(number, subject)
-    return number
+  /** Gives back the numbers that a subject's last plan did not ask for; call when everything that it wants is acknowledged. */
+  release(state: SubjectState): void {
+    const held = state.numbers
+    if (held === undefined || held.every(({ used }) => used >= state.plan)) return
+    state.numbers = held.filter(({ used }) => used >= state.plan)
+    for (const { number, used } of held) if (used < state.plan) this.#free.push(number)
   }
 
   #allocate(): number {
-    return this.#free.shift() ?? this.#next++
+    const number = this.#free[this.#first]
+    if (number === undefined) return this.#next++
+    if (++this.#first > 1000 && this.#first * 2 > this.#free.length) {
+      this.#free = this.#free.slice(this.#first)
+      this.#first = 0
+    }
+    return number
   }
+}
+
+function hold(state: SubjectState, name: string, number: number, plan: number): number {
+  if (state.numbers === undefined) state.numbers = []
+  state.numbers.push({ name, number, used: plan })
+  return number
 }

@@ -1,96 +1,46 @@
-import { type Committed, changesOf, type Group, groupBySubject } from './batch.ts'
-import { findDrift } from './drift.ts'
-import { Numbers } from './numbers.ts'
-import { Retry } from './retry.ts'
-import {
-  type Change,
-  ContainerLost,
-  type FoundItem,
-  itemId,
-  type Part,
-  type Plan,
-  type Previous,
-  type Refusal,
-  type Subject,
-  type Target,
-} from './types.ts'
-import { WantedItems } from './wanted.ts'
+import { adopt, disown } from './adopt.ts'
+import { audit } from './audit.ts'
+import { transactionOf } from './changes.ts'
+import type { CommitListener } from './commits.ts'
+import { type Core, type CoreOptions, makeCore } from './core.ts'
+import type { Entry } from './entries.ts'
+import { loseItems } from './epochs.ts'
+import { Planner } from './planner.ts'
+import { settle } from './settle.ts'
+import { type ReconcilerStatus, statusOf } from './status.ts'
+import type { Change, Prepared, Subject } from './types.ts'
+import { Writer } from './writer.ts'
 
-export interface ReconcilerOptions {
-  part: Part
-  target: Target
-  now?: () => number
-  random?: () => number
-  /** Told about drift, failures and the first sync; one line each, in the kernel's words. */
-  log?: (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void
-  /** Changes in one transaction at most, but for one that is a single group. */
+export type { ReconcilerStatus } from './status.ts'
+
+export interface ReconcilerOptions extends CoreOptions {
+  /** Changes in one batch at most, but for a transaction that is a single group. */
   chunkChanges?: number
 }
 
-/** What a reconciler can say of itself at any moment. */
-export interface ReconcilerStatus {
-  part: string
-  /** True once every subject was planned and all of it was acknowledged. */
-  synced: boolean
-  subjects: number
-  items: number
-  pending: number
-  lastSyncMs: number | undefined
-  transactions: number
-  changes: number
-  failures: number
-  /** Items that audits found missing, changed or foreign, ever since the start. */
-  drift: number
-  epochs: number
-  refusals: Refusal[]
-  failing: { subjects: Subject[]; message: string }[]
-}
-
-const planSliceMs = 5
+/** A container that is lost again and again is left to the next tick, not fought in a loop. */
+const epochsInOneRun = 3
 
 /**
  * Keeps a target equal to what a part plans. Touch subjects as their view changes; the rest follows: plan, claims, difference by key,
- * transactions of whole subjects, retry of those that fail alone, audit.
+ * batches of whole subjects, retry of those that fail alone, effects, audit. Instances share nothing.
  */
 export class Reconciler {
-  readonly #part: Part
-  readonly #target: Target
-  readonly #now: () => number
-  readonly #log: NonNullable<ReconcilerOptions['log']>
-  readonly #chunkChanges: number
-  readonly #numbers = new Numbers()
-  readonly #numbersUsed = new Map<Subject, Set<string>>()
-  readonly #wanted: WantedItems
-  readonly #committed = new Map<string, Committed>()
-  readonly #adopted = new Map<Subject, Map<string, FoundItem>>()
-  readonly #touched = new Set<Subject>()
-  readonly #dirty = new Map<string, Subject>()
-  readonly #known = new Set<Subject>()
-  readonly #refusals = new Map<Subject, Refusal[]>()
-  readonly #wakeAt = new Map<Subject, number>()
-  readonly #retry: Retry
-  #written: Set<string> | undefined
+  readonly #core: Core
+  readonly #planner: Planner
+  readonly #writer: Writer
   #running: Promise<void> | undefined
-  #suspect = false
+  #auditing: Promise<unknown> = Promise.resolve()
+  #started = false
   #synced = false
+  #prepareDue = false
   #finishDue = true
-  #stats = {
-    transactions: 0,
-    changes: 0,
-    failures: 0,
-    drift: 0,
-    epochs: 0,
-    lastSyncMs: undefined as number | undefined,
-  }
+  #sweepDue = true
 
   constructor(options: ReconcilerOptions) {
-    this.#part = options.part
-    this.#target = options.target
-    this.#now = options.now ?? Date.now
-    this.#log = options.log ?? (() => {})
-    this.#chunkChanges = options.chunkChanges ?? 2000
-    this.#retry = new Retry(this.#now, options.random ?? Math.random)
-    this.#wanted = new WantedItems(options.part.kinds, (id, subject) => this.#dirty.set(id, subject))
+    this.#core = makeCore(options)
+    this.#planner = new Planner(this.#core)
+    this.#writer = new Writer(this.#core, options.chunkChanges ?? 2000)
   }
 
   /**
@@ -102,31 +52,30 @@ export class Reconciler {
     await this.flush()
   }
 
-  /** Adoption and planning without writing: what start() does before its first transaction, and all that a dry run does. */
+  /** Adoption and planning without writing: what start() does before its first batch, and all that a dry run does. */
   async plan(subjects: Iterable<Subject>, mode: 'live' | 'dry-run' = 'live'): Promise<void> {
-    const epoch = mode === 'live' ? await this.#target.prepare() : 'kept'
-    if (epoch === 'kept') await this.#adopt()
-    else this.#stats.epochs++
-    for (const subject of subjects) this.#touched.add(subject)
-    for (const subject of this.#adopted.keys()) this.#touched.add(subject)
-    await this.#planTouched()
-    this.#adopted.clear()
-    for (const [id, { subject }] of this.#committed) {
-      if (this.#wanted.get(id) === undefined) this.#dirty.set(id, subject ?? '')
-    }
+    const prepared: Prepared = mode === 'live' ? await this.#core.target.prepare() : 'kept'
+    if (prepared !== 'kept') this.#core.metrics.counters.epochs++
+    this.#planner.touch(subjects)
+    if (prepared !== 'lost') this.#planner.touch(await adopt(this.#core))
+    await this.#planner.plan()
+    disown(this.#core)
+    this.#started = true
   }
 
-  /** The changes that the next flush would make. */
+  /** The changes that the next flush would make, in the order of one transaction. */
   changes(): Change[] {
-    return changesOf(this.#dirty.keys(), (id) => this.#wanted.get(id), this.#committed, this.#part.kinds)
+    const dirty: Entry[] = []
+    for (const entry of this.#core.entries.all()) if (entry.dirtyBy !== undefined) dirty.push(entry)
+    return transactionOf(dirty)
   }
 
-  /** These subjects' views changed. Planned and written soon; several touches become one plan. */
+  /** These subjects' views changed. Planned and written by the next flush; several touches become one plan. */
   touch(subjects: Iterable<Subject>): void {
-    for (const subject of subjects) this.#touched.add(subject)
+    this.#planner.touch(subjects)
   }
 
-  /** Plans what was touched and writes what differs; calls that overlap join into one run. */
+  /** Plans what was touched and writes what differs; calls that overlap join into one run. Effects run later, by themselves. */
   async flush(): Promise<void> {
     while (this.#running !== undefined) await this.#running
     this.#running = this.#run().finally(() => {
@@ -135,261 +84,180 @@ export class Reconciler {
     await this.#running
   }
 
-  /** Subjects whose wakeAt or retry time has come are touched; returns when the next one will, in milliseconds since the epoch. */
+  /**
+   * Subjects whose wakeAt or retry time has come are touched, effects that are due are started; returns when the next will be, in milliseconds
+   * since the epoch. Costs what is due, not what sleeps.
+   */
   tick(): number | undefined {
-    const now = this.#now()
-    let next: number | undefined
-    for (const [subject, at] of this.#wakeAt) {
-      if (at <= now) {
-        this.#wakeAt.delete(subject)
-        this.#touched.add(subject)
-      } else next = Math.min(next ?? at, at)
-    }
-    const retryAt = this.#retry.next()
-    return retryAt === undefined ? next : Math.min(next ?? retryAt, retryAt)
+    const { retry, entries, effects } = this.#core
+    const { nextMs, clockSetBack } = this.#planner.tick()
+    for (const state of clockSetBack ? retry.soon() : retry.due()) entries.ready.add(state)
+    if (clockSetBack) effects.soon()
+    const times = [nextMs, retry.nextMs, effects.tick()].filter((ms) => ms !== undefined)
+    return times.length === 0 ? undefined : Math.min(...times)
   }
 
   /** Anything that flush() would do now. */
   get due(): boolean {
-    if (this.#touched.size > 0) return true
-    for (const subject of this.#dirty.values()) if (this.#retry.ready(subject)) return true
-    return false
+    return this.#planner.touched > 0 || this.#prepareDue || this.#core.entries.ready.size > 0
   }
 
-  /**
-   * Compares what is there with what was committed and repairs it. What was written while reading is left to the next audit. Returns the number of
-   * items that differed.
-   */
+  /** Compares what is there with what was committed and repairs it; one at a time. Returns the number of items that differed. */
   async audit(): Promise<number> {
-    this.#suspect = false
-    try {
-      return await this.#audit()
-    } catch (error) {
-      this.#suspect = true
-      throw error
-    } finally {
-      this.#written = undefined
-    }
+    const before = this.#auditing
+    const mine = before.then(() => this.#audit())
+    this.#auditing = mine.catch(() => {})
+    return await mine
   }
 
   async #audit(): Promise<number> {
-    if ((await this.#target.prepare()) === 'lost') {
-      this.#newEpoch('the container was lost')
+    const { metrics } = this.#core
+    this.#core.suspect = false
+    try {
+      const before = metrics.counters.drift
+      // Within a run, so that nothing is being written while containers are made anew.
+      await this.#prepareInRun()
+      // What was refused may have been refused because of what others changed.
+      if ((await audit(this.#core, this.#writer.beginAudit())) > 0) this.#retrySoon()
       await this.flush()
-      return this.#stats.drift
+      return metrics.counters.drift - before
+    } catch (error) {
+      this.#core.suspect = true
+      throw error
     }
-    const written = new Set<string>()
-    this.#written = written
-    const differs: string[] = []
-    for await (const { id, found } of findDrift(this.#target, this.#committed, written)) {
-      const owner = this.#wanted.get(id)?.subject ?? found?.subject ?? this.#committed.get(id)?.subject ?? ''
-      if (found === undefined) this.#committed.delete(id)
-      else this.#committed.set(id, { item: found, ...(found.subject === undefined ? {} : { subject: found.subject }) })
-      this.#dirty.set(id, owner)
-      differs.push(id)
-    }
-    if (differs.length > 0) {
-      // What was refused may have been refused because of what others had changed.
-      this.#retry.soon()
-      this.#stats.drift += differs.length
-      this.#log('warn', 'what is there differs from what was written; repairing', {
-        items: differs.length,
-        first: differs[0],
-      })
-    }
-    await this.flush()
-    return differs.length
   }
 
   /** Whether what is there may differ from what was written: somebody else wrote, or the target refused a change. */
   get suspect(): boolean {
-    return this.#suspect || this.#target.touchedByOthers()
+    return this.#core.suspect || this.#core.target.touchedByOthers()
   }
 
+  /**
+   * A new epoch: what these containers (all, if none is named) held counts as absent, and the next flush writes it again. For losses that are
+   * noticed from outside, as a link that went down; safe at any time, also while a batch is under way.
+   */
+  raiseEpoch(why: string, containers?: readonly string[]): void {
+    this.#raise(why, containers)
+    this.#prepareDue = true
+    this.#core.suspect = true
+  }
+
+  /** Rises with every acknowledged batch. */
+  get generation(): number {
+    return this.#core.commits.generation
+  }
+
+  /** Whether all that the subject wants and may have is there, and nothing else of its own. */
+  isCommitted(subject: Subject): boolean {
+    if (!this.#started || this.#planner.isTouched(subject)) return false
+    const state = this.#core.subjects.get(subject)
+    if (state === undefined) return true
+    const pending = state.dirtyCount > 0 || state.more || state.leaving?.some(({ dirtyBy }) => dirtyBy !== undefined)
+    return !pending && this.#core.wanted.isThere(state)
+  }
+
+  /** Resolves with the generation in which the subject is committed. @throws the signal's reason */
+  async committed(subject: Subject, signal?: AbortSignal): Promise<number> {
+    if (!this.isCommitted(subject)) await this.#core.commits.wait(subject, signal)
+    return this.generation
+  }
+
+  /** Called after each run with the subjects that were planned, written or lost: ask isCommitted(). Returns the unsubscribe function. */
+  onCommit(listener: CommitListener): () => void {
+    return this.#core.commits.listen(listener)
+  }
+
+  /** When the effects that could run have run; those that wait for a retry are left. */
+  async effectsIdle(): Promise<void> {
+    this.#core.effects.tick()
+    await this.#core.effects.idle()
+  }
+
+  /** Costs what is refused or failing, not what is there. */
   status(): ReconcilerStatus {
-    return {
-      part: this.#part.name,
-      synced: this.#synced && this.#dirty.size === 0,
-      subjects: this.#known.size,
-      items: this.#committed.size,
-      pending: this.#dirty.size,
-      ...this.#stats,
-      refusals: [...[...this.#refusals.values()].flat(), ...this.#wanted.lostClaims()],
-      failing: this.#retry.failing(),
-    }
+    return statusOf(this.#core, this.#planner, this.#synced)
+  }
+
+  /** No more effects are started. What was written stays. */
+  close(): void {
+    this.#core.effects.close()
   }
 
   async #run(): Promise<void> {
-    await this.#planTouched()
-    await this.#writeDirty()
-    if (this.#dirty.size > 0) return
-    this.#synced = true
-    if (this.#finishDue) {
+    const { entries, effects, commits, metrics, target } = this.#core
+    const startMs = performance.now()
+    const generation = this.generation
+    try {
+      await this.#planAndWrite()
+      if (this.#sweepDue && this.#started) effects.sweepSoon()
+      this.#sweepDue = false
+      if (entries.dirty > 0) return
+      this.#synced = true
+      if (this.#finishDue) await target.finish()
       this.#finishDue = false
-      await this.#target.finish()
+    } finally {
+      if (generation !== this.generation) {
+        metrics.counters.lastDurationSeconds = (performance.now() - startMs) / 1000
+      }
+      effects.tick()
+      commits.tell((subject) => this.isCommitted(subject))
     }
   }
 
-  async #adopt(): Promise<void> {
-    const found: FoundItem[] = []
-    for await (const piece of this.#target.read()) for (const item of piece) found.push(item)
-    this.#numbers.learn(this.#part.learn(found))
-    for (const item of found) {
-      const subject = item.subject ?? this.#part.ownerOf(item, this.#numbers.owners)
-      this.#committed.set(itemId(item), subject === undefined ? { item } : { item, subject })
-      if (subject === undefined) continue
-      let items = this.#adopted.get(subject)
-      if (items === undefined) this.#adopted.set(subject, (items = new Map()))
-      items.set(itemId(item), item)
-    }
-    if (found.length > 0)
-      this.#log('info', 'adopted what was there', { items: found.length, subjects: this.#adopted.size })
-  }
-
-  async #planTouched(): Promise<void> {
-    let sliceEndMs = performance.now() + planSliceMs
-    for (const subject of this.#touched) {
-      this.#touched.delete(subject)
-      this.#planOne(subject)
-      if (performance.now() < sliceEndMs) continue
+  async #planAndWrite(): Promise<void> {
+    for (let epochs = 0; epochs < epochsInOneRun; ) {
+      this.tick()
+      if (this.#prepareDue) await this.#prepareAgain()
+      this.#core.again = false
+      await this.#planner.plan()
+      const lost = await this.#writer.write()
+      if (lost !== undefined) {
+        epochs++
+        this.#raise(lost.message, lost.lost)
+        this.#prepareDue = true
+      }
+      settle(this.#core, (subject) => this.#planner.touch([subject]))
+      if (lost === undefined && !this.#core.again) return
       await new Promise((resolve) => setImmediate(resolve))
-      sliceEndMs = performance.now() + planSliceMs
     }
   }
 
-  #planOne(subject: Subject): void {
-    const used = new Set<string>()
-    const previous = {
-      items: this.#adopted.get(subject) ?? this.#wanted.itemsOf(subject),
-      number: (name: string) => {
-        used.add(name)
-        return this.#numbers.get(subject, name)
-      },
-    }
-    const plan = this.#tryPlan(subject, previous)
-    if (plan === undefined) return
-    this.#adopted.delete(subject)
-    this.#numbersUsed.set(subject, used)
-    this.#wanted.replace(subject, plan.items, plan.rank)
-    if (plan.refusals?.length)
-      this.#refusals.set(
-        subject,
-        plan.refusals.map((refusal) => ({ subject, ...refusal })),
-      )
-    else this.#refusals.delete(subject)
-    if (plan.wakeAtMs === undefined) this.#wakeAt.delete(subject)
-    else this.#wakeAt.set(subject, plan.wakeAtMs)
-    if (plan.items.length > 0 || plan.refusals?.length) this.#known.add(subject)
-    else this.#known.delete(subject)
-  }
-
-  /** A plan that throws leaves what the subject has, and becomes a refusal: one odd object must not stop the others. */
-  #tryPlan(subject: Subject, previous: Previous): Plan | undefined {
+  async #prepareInRun(): Promise<void> {
+    const due = this.#prepareDue
+    this.#prepareDue = true
     try {
-      return this.#part.plan(subject, previous, this.#now())
+      await this.flush()
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      this.#refusals.set(subject, [{ subject, reason: 'PlanFailed', message }])
-      this.#log('error', 'a subject could not be planned', { subject, error: message })
-      return undefined
+      // The audit will be tried again, and this with it.
+      this.#prepareDue = due
+      throw error
     }
   }
 
-  async #writeDirty(): Promise<void> {
-    const ready = new Map<string, Subject>()
-    for (const [id, subject] of this.#dirty) if (this.#retry.ready(subject)) ready.set(id, subject)
-    const groups = groupBySubject(ready, (id) => this.#wanted.get(id), this.#committed)
-    const chunks = this.#chunks(groups)
-    for (const [index, chunk] of chunks.entries()) {
-      if (!(await this.#writeChunk(chunk))) return
-      if (index < chunks.length - 1) await new Promise((resolve) => setImmediate(resolve))
-    }
-    this.#releaseNumbers()
+  async #prepareAgain(): Promise<void> {
+    this.#raisePrepared(await this.#core.target.prepare())
+    this.#prepareDue = false
   }
 
-  #chunks(groups: readonly Group[]): Group[][] {
-    const chunks: Group[][] = []
-    let size = Number.POSITIVE_INFINITY
-    for (const group of groups) {
-      if (size + group.ids.length > this.#chunkChanges) {
-        chunks.push([])
-        size = 0
-      }
-      chunks.at(-1)?.push(group)
-      size += group.ids.length
-    }
-    return chunks
+  #raisePrepared(prepared: Prepared): void {
+    if (prepared === 'kept') return
+    const containers = prepared === 'lost' ? undefined : prepared.lost
+    this.#raise(containers === undefined ? 'the container was lost' : `lost: ${containers.join(', ')}`, containers)
   }
 
-  /** Writes some groups in one transaction; halves them until the bad one stands alone. False: a new epoch, start over. */
-  async #writeChunk(groups: readonly Group[]): Promise<boolean> {
-    const changes = changesOf(
-      groups.flatMap((group) => group.ids),
-      (id) => this.#wanted.get(id),
-      this.#committed,
-      this.#part.kinds,
-    )
-    try {
-      if (changes.length > 0) this.#target.apply(changes)
-    } catch (error) {
-      return await this.#failed(groups, error)
-    }
-    this.#acknowledge(groups, changes)
-    return true
-  }
-
-  async #failed(groups: readonly Group[], error: unknown): Promise<boolean> {
-    if (error instanceof ContainerLost) {
-      await this.#target.prepare()
-      this.#newEpoch(error.message)
-      this.touch(this.#retry.soon())
-      return false
-    }
-    const [first] = groups
-    if (groups.length > 1) {
-      const half = groups.length >> 1
-      return (await this.#writeChunk(groups.slice(0, half))) && (await this.#writeChunk(groups.slice(half)))
-    }
-    this.#stats.failures++
-    this.#suspect = true
-    const message = error instanceof Error ? error.message : String(error)
-    if (first !== undefined) this.#retry.fail(first.subjects, message)
-    this.#log('error', 'a change was refused; it is retried alone', { subjects: first?.subjects, error: message })
-    return true
-  }
-
-  #acknowledge(groups: readonly Group[], changes: readonly Change[]): void {
-    for (const group of groups) {
-      for (const id of group.ids) {
-        const want = this.#wanted.get(id)
-        if (want === undefined) this.#committed.delete(id)
-        else this.#committed.set(id, want)
-        this.#dirty.delete(id)
-        this.#written?.add(id)
-      }
-      this.#retry.succeeded(group.subjects)
-    }
-    if (changes.length === 0) return
-    this.#stats.transactions++
-    this.#stats.changes += changes.length
-    this.#stats.lastSyncMs = this.#now()
-  }
-
-  #releaseNumbers(): void {
-    const pending = new Set(this.#dirty.values())
-    for (const [subject, used] of this.#numbersUsed) {
-      if (pending.has(subject)) continue
-      this.#numbers.release(subject, used)
-      this.#numbersUsed.delete(subject)
-    }
-  }
-
-  #newEpoch(why: string): void {
-    this.#stats.epochs++
-    this.#stats.drift += this.#committed.size
-    this.#log('warn', 'everything that was written is gone; writing it again', { items: this.#committed.size, why })
-    this.#committed.clear()
+  #raise(why: string, containers: readonly string[] | undefined): void {
+    const { metrics, log } = this.#core
+    const items = loseItems(this.#core, containers)
     this.#finishDue = true
-    for (const id of this.#wanted.ids()) this.#dirty.set(id, this.#wanted.get(id)?.subject ?? '')
+    this.#sweepDue = true
+    this.#retrySoon()
+    if (items === 0) return
+    metrics.counters.epochs++
+    metrics.counters.drift += items
+    log('warn', 'what was written is gone; writing it again', { items, why })
+  }
+
+  #retrySoon(): void {
+    for (const state of this.#core.retry.soon()) this.#core.entries.ready.add(state)
   }
 }

@@ -1,56 +1,64 @@
-import type { Subject } from './types.ts'
+import { WakeHeap } from './wake-heap.ts'
 
 const firstDelayMs = 500
 const longestDelayMs = 60_000
 
-/** Backoff, with jitter, of subjects whose changes are refused. */
-export class Retry {
+/** When to try again after `count` failures in a row: doubled each time, with up to half of it taken off at random. */
+export const backoffMs = (count: number, random: () => number): number =>
+  Math.min(longestDelayMs, firstDelayMs * 2 ** (count - 1)) * (0.5 + random() / 2)
+
+/** Backoff, with jitter, of what was refused. */
+export class Retry<T> {
   readonly #now: () => number
   readonly #random: () => number
-  readonly #failing = new Map<Subject, { count: number; atMs: number; message: string; with: Subject[] }>()
+  readonly #failing = new Map<T, { count: number; message: string }>()
+  readonly #wake = new WakeHeap<T>()
 
   constructor(now: () => number, random: () => number) {
     this.#now = now
     this.#random = random
   }
 
-  fail(subjects: Subject[], message: string): void {
-    for (const subject of subjects) {
-      const count = (this.#failing.get(subject)?.count ?? 0) + 1
-      const delay = Math.min(longestDelayMs, firstDelayMs * 2 ** (count - 1))
-      this.#failing.set(subject, {
-        count,
-        atMs: this.#now() + delay * (0.5 + this.#random() / 2),
-        message,
-        with: subjects,
-      })
-    }
+  get size(): number {
+    return this.#failing.size
   }
 
-  succeeded(subjects: readonly Subject[]): void {
-    for (const subject of subjects) this.#failing.delete(subject)
+  fail(who: T, message: string): void {
+    const count = (this.#failing.get(who)?.count ?? 0) + 1
+    this.#failing.set(who, { count, message })
+    this.#wake.set(who, this.#now() + backoffMs(count, this.#random))
   }
 
-  ready(subject: Subject): boolean {
-    const failing = this.#failing.get(subject)
-    return failing === undefined || failing.atMs <= this.#now()
+  succeeded(who: T): void {
+    if (this.#failing.size > 0 && this.#failing.delete(who)) this.#wake.set(who, undefined)
   }
 
-  /** Everything may be tried at once: a new epoch changes the reasons. Returns the subjects. */
-  soon(): Subject[] {
-    const subjects = [...this.#failing.keys()]
+  /** Failed, and its time has not come. */
+  holds(who: T): boolean {
+    return this.#failing.size > 0 && this.#wake.has(who)
+  }
+
+  /** Those whose time has come; they are no longer held, and still failing until they succeed. */
+  due(): Iterable<T> {
+    return this.#wake.due(this.#now())
+  }
+
+  /** Everything may be tried at once: the reasons may have changed, or the clock has. */
+  soon(): T[] {
+    return this.#wake.clear()
+  }
+
+  clear(): void {
     this.#failing.clear()
-    return subjects
+    this.#wake.clear()
   }
 
   /** When the next retry is due, in milliseconds since the epoch. */
-  next(): number | undefined {
-    let next: number | undefined
-    for (const { atMs } of this.#failing.values()) next = Math.min(next ?? atMs, atMs)
-    return next
+  get nextMs(): number | undefined {
+    return this.#wake.nextMs
   }
 
-  failing(): { subjects: Subject[]; message: string }[] {
-    return [...this.#failing.entries()].map(([subject, { message }]) => ({ subjects: [subject], message }))
+  *failing(): Generator<{ who: T; message: string }> {
+    for (const [who, { message }] of this.#failing) yield { who, message }
   }
 }

@@ -42,6 +42,7 @@ export class Scheduler {
   close(): void {
     this.#closed = true
     clearInterval(this.#timer)
+    this.#reconciler.close()
   }
 
   async #work(): Promise<void> {

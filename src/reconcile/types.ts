@@ -27,7 +27,10 @@ export interface Refusal {
   message: string
 }
 
-/** A one-shot consequence of an item's change, run after the acknowledgement. Idempotent, not stored. */
+/**
+ * A one-shot consequence of items' changes, run after the acknowledgement: forget the flows of an endpoint that left. Idempotent and not stored;
+ * what a crash leaves undone, the next sweep finds. It may run late, so whoever runs it looks at the present state first.
+ */
 export interface Effect {
   kind: string
   key: string
@@ -41,27 +44,37 @@ export interface Rank {
 }
 
 export interface Plan {
+  /** No key twice. An item that is neither shared nor claimed may be wanted by one subject only. */
   items: readonly Item[]
   refusals?: readonly Omit<Refusal, 'subject'>[]
-  effects?: readonly Effect[]
   /** Ask to be planned again at this time, in milliseconds since the epoch. */
   wakeAtMs?: number
+  /**
+   * There is more to write than one batch should carry: plan the subject again as soon as these items are acknowledged. A subject is never cut, so
+   * one that is larger than a chunk writes its new list piece by piece under a new number (a second name), while its addresses still lead to
+   * the old one; the last plan switches them and no longer asks for the old number, which is free once the old list's removal is acknowledged.
+   */
+  more?: boolean
   rank: Rank
 }
 
 /** What a subject holds and should keep stable, handed to its next plan. */
 export interface Previous {
   /** Items of the subject's last plan, or what adoption found to be its own. */
-  readonly items: ReadonlyMap<string, Item>
+  readonly items: readonly Item[]
   /** A number that is unique among all subjects and stable for (subject, name) for as long as each plan asks for it. Starts at 1. */
   number(name: string): number
+  /** The number of (subject, name) if it has one; asking here neither hands one out nor keeps it. */
+  held(name: string): number | undefined
 }
 
 export interface KindSpec {
   /** Stages are added in ascending order and removed in descending order. */
   stage: number
-  /** Several subjects may want the item with one value; it is counted. */
+  /** Several subjects may want the item with one value; it leaves with the last of them. */
   shared?: boolean
+  /** What holds the items and can lose them as a whole: a table, a device. By item where the item says it (a route's device). */
+  container?: string | ((item: Item) => string)
 }
 
 /** An item as read() finds it; `subject` where the target can tell whose it is. */
@@ -93,25 +106,66 @@ export interface Part {
   learn(found: readonly FoundItem[]): LearntNumber[]
   /** Adoption: whose is an item that names no subject itself, given the learnt numbers; undefined if nobody's or everybody's. */
   ownerOf(item: Item, byNumber: ReadonlyMap<number, Subject>): Subject | undefined
+  /**
+   * What follows from acknowledged changes: all those of one subject (and of subjects that exchange keys with it) from one run together, so
+   * that an endpoint which only moved to another slot can be told from one that left. Pure. Items that left without a write (given up before they
+   * were written, removed by others) come as `delete` too.
+   */
+  effectsOf?(changes: readonly Change[]): Iterable<Effect>
 }
 
-/** Where items go. Throws from apply() mean that nothing of the batch was applied. */
+/** Items that are wanted, or still there: what effects and sweeps are compared with. */
+export interface KnownItems {
+  get(kind: string, key: string): Item | undefined
+  ofKind(kind: string): Iterable<Item>
+}
+
+/** A change that a target could not make, though it made others of the same batch. */
+export interface ItemFailure {
+  change: Change
+  message: string
+}
+
+/** Which containers are not what they were: none, all, or the named ones. */
+export type Prepared = 'kept' | 'lost' | { lost: readonly string[] }
+
+/** Where items go. */
 export interface Target {
-  /** Makes the containers (tables, chains, devices) exist and be right. `lost`: whatever they held is gone, a new epoch. */
-  prepare(): Promise<'kept' | 'lost'>
+  /**
+   * True (also if absent): a batch is applied whole or not at all, and holds changes of all stages. False: each stage is a batch of its own, additions first and
+   * ascending, then removals descending, so that nothing leads to what is not there yet or no longer. In both, a changed value is a
+   * `delete` and an `add` of one key in the same batch; where stages are batches they follow each other, and succeed or fail as one.
+   */
+  readonly transactional?: boolean
+  /** Makes the containers (tables, chains, devices) exist and be right. What it calls lost is a new epoch: written again. */
+  prepare(): Promise<Prepared>
   /** Everything that is there, in pieces. */
   read(): AsyncIterable<FoundItem[]>
-  /** One transaction. @throws ContainerLost, or any error: then the batch is bisected. */
-  apply(changes: readonly Change[]): void
+  /**
+   * One batch. A target that gets an answer for each item returns what failed; the rest was made.
+   * @throws ContainerLost, or any error: then nothing of the batch was made, and it is bisected by subject.
+   */
+  apply(changes: readonly Change[]): void | readonly ItemFailure[] | Promise<void | readonly ItemFailure[]>
   /** Removes what a change of layout left over; called after the first complete sync and after each new epoch. */
   finish(): Promise<void>
   /** True if somebody else has written since the last call of this, of apply() or of prepare(). Cheap. */
   touchedByOthers(): boolean
+  /** Runs effects. @throws if one fails: then they are halved, and the one that fails alone is tried again with backoff. */
+  runEffects?(effects: readonly Effect[], known: KnownItems): void | Promise<void>
+  /** Compares what the kernel has learnt by itself (connections, dynamic elements) with what is wanted; yields the effects that are due, in pieces. */
+  sweep?(known: KnownItems): AsyncIterable<readonly Effect[]>
 }
 
-/** The container itself is gone (no such table): a new epoch, never bisected. */
+/** Containers are gone (no such table, no such device): a new epoch, never bisected. */
 export class ContainerLost extends Error {
   override readonly name = 'ContainerLost'
+  /** Those that are gone; all of the target's if absent. */
+  readonly containers: readonly string[] | undefined
+
+  constructor(message: string, containers?: readonly string[]) {
+    super(message)
+    this.containers = containers
+  }
 }
 
 export const itemId = (item: { kind: string; key: string }): string => `${item.kind} ${item.key}`

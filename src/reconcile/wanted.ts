@@ -1,166 +1,184 @@
-import { type Item, itemId, type KindSpec, type Rank, type Refusal, type Subject } from './types.ts'
+import { Claims, sameRank } from './claims.ts'
+import { type Entries, type Entry, entryId } from './entries.ts'
+import { none, type SubjectState, type Subjects } from './subjects.ts'
+import type { Item, Rank, Refusal } from './types.ts'
 
-interface SubjectState {
-  items: ReadonlyMap<string, Item>
-  claims: ReadonlySet<string>
-  rank: Rank
+/** A plan that cannot stand beside the others: the same key twice, or one that belongs to another subject without a claim. */
+export class PlanConflict extends Error {
+  override readonly name = 'PlanConflict'
 }
-
-/** What is wanted under one id: the item, its owner, and for shared kinds how many subjects want it. */
-export interface Wanted {
-  item: Item
-  /** Absent for shared items. */
-  subject?: Subject
-  count: number
-}
-
-const none: SubjectState = { items: new Map(), claims: new Set(), rank: { gone: true, createdMs: 0, name: '' } }
 
 /**
- * Who wants what, and who may have it. A claim is won or lost whole: the loser's items under it are not wanted, and become so when
- * the winner leaves. Every change reports the ids whose wanted state may have changed through `dirty`.
+ * Who wants what, and who may have it. A loser's items under a claim are not wanted, and become so when the winner leaves. Every change is
+ * marked in the entries.
  */
 export class WantedItems {
-  readonly #kinds: Readonly<Record<string, KindSpec>>
-  readonly #dirty: (id: string, subject: Subject) => void
-  readonly #subjects = new Map<Subject, SubjectState>()
-  readonly #wanted = new Map<string, Wanted>()
-  readonly #claims = new Map<string, { winner: Subject; contenders: Set<Subject> }>()
+  readonly #entries: Entries
+  readonly #subjects: Subjects
+  readonly #claims: Claims
 
-  constructor(kinds: Readonly<Record<string, KindSpec>>, dirty: (id: string, subject: Subject) => void) {
-    this.#kinds = kinds
-    this.#dirty = dirty
+  constructor(entries: Entries, subjects: Subjects) {
+    this.#entries = entries
+    this.#subjects = subjects
+    this.#claims = new Claims((claim, from, to) => {
+      if (from !== undefined) this.#setActive(from, claim, false)
+      this.#setActive(to, claim, true)
+    })
   }
 
-  get(id: string): Wanted | undefined {
-    return this.#wanted.get(id)
-  }
-
-  ids(): IterableIterator<string> {
-    return this.#wanted.keys()
-  }
-
-  get size(): number {
-    return this.#wanted.size
-  }
-
-  /** Items of the subject's last plan, whether it may have them or not. */
-  itemsOf(subject: Subject): ReadonlyMap<string, Item> {
-    return (this.#subjects.get(subject) ?? none).items
-  }
-
-  /** Replaces what a subject wants. Nothing wanted: the subject is forgotten. */
-  replace(subject: Subject, planned: readonly Item[], rank: Rank): void {
-    const old = this.#subjects.get(subject) ?? none
-    const items = new Map<string, Item>()
-    const claims = new Set<string>()
-    for (const item of planned) {
-      items.set(itemId(item), item)
-      if (item.claim !== undefined) claims.add(item.claim)
+  /** Replaces what a subject wants. @throws PlanConflict; then nothing has changed. */
+  replace(state: SubjectState, planned: readonly Item[], rank: Rank): void {
+    const mark = this.#entries.stamp()
+    const kept = mark + 1
+    const entries = this.#enter(state, planned, mark)
+    const items = planned.slice()
+    const left = this.#dropOld(state, items, entries, mark)
+    const claims = claimsOf(items)
+    const { claims: claimsBefore, rank: rankBefore } = state
+    state.items = items
+    state.entries = entries
+    state.claims = claims
+    state.rank = rank
+    state.planned = true
+    if (claims.length + claimsBefore.length > 0) this.#contend(state, claimsBefore, !sameRank(rankBefore, rank))
+    for (const [index, entry] of entries.entries()) {
+      const item = items[index] as Item
+      if (entry.mark !== kept && this.#holds(state, item)) this.#add(entry, item, state)
     }
-    const kept = new Map<string, Item>()
-    for (const [id, item] of old.items) {
-      if (same(items.get(id), item)) kept.set(id, item)
-      else if (this.#holds(subject, item)) this.#remove(id, subject)
-    }
-    // While claims change hands the subject stands with what it keeps: only that can be wanted already.
-    this.#subjects.set(subject, { items: kept, claims, rank })
-    this.#contend(subject, old.claims, claims)
-    for (const [id, item] of items) if (!kept.has(id) && this.#holds(subject, item)) this.#add(id, item, subject)
-    if (items.size === 0) this.#subjects.delete(subject)
-    else this.#subjects.set(subject, { items, claims, rank })
+    for (const entry of left) this.#entries.forgetIfIdle(entry)
   }
 
   /** One refusal for each claim that a subject lost. */
-  *lostClaims(): Generator<Refusal> {
-    for (const [claim, { winner, contenders }] of this.#claims) {
-      for (const subject of contenders) {
-        if (subject === winner) continue
-        yield { subject, reason: 'ClaimedByOlderObject', message: `${claim} belongs to ${winner}, which is older` }
-      }
-    }
+  lostClaims(): Iterable<Refusal> {
+    return this.#claims.lost()
   }
 
-  #contend(subject: Subject, before: ReadonlySet<string>, now: ReadonlySet<string>): void {
-    for (const claim of before) if (!now.has(claim)) this.#leave(claim, subject)
-    for (const claim of now) {
-      const state = this.#claims.get(claim)
-      if (state === undefined) {
-        this.#claims.set(claim, { winner: subject, contenders: new Set([subject]) })
+  /** Whether all that a subject wants and may have is there. */
+  isThere(state: SubjectState): boolean {
+    return state.entries.every((entry, index) => {
+      const mine = entry.owner === state.subject || entry.others?.has(state.subject)
+      return !mine || (entry.dirtyBy === undefined && entry.have?.value === state.items[index]?.value)
+    })
+  }
+
+  /** The entries of a plan, marked and counted, each with its position. */
+  #enter(state: SubjectState, planned: readonly Item[], mark: number): Entry[] {
+    const entries = new Array<Entry>(planned.length)
+    for (const [index, item] of planned.entries()) {
+      const entry = this.#entries.at(item)
+      const conflict = conflictOf(entry, item, state, mark)
+      if (conflict !== undefined) {
+        for (let undo = 0; undo < index; undo++) (entries[undo] as Entry).refs--
+        for (let undo = 0; undo < index; undo++) this.#entries.forgetIfIdle(entries[undo] as Entry)
+        this.#entries.forgetIfIdle(entry)
+        throw new PlanConflict(conflict)
+      }
+      entry.mark = mark
+      entry.slot = index
+      entry.refs++
+      entries[index] = entry
+    }
+    return entries
+  }
+
+  /** Gives up what is no longer planned; what stays keeps its old object, so that the new one is garbage while it is young. Returns the entries left. */
+  #dropOld(state: SubjectState, items: Item[], entries: readonly Entry[], mark: number): readonly Entry[] {
+    const left: Entry[] = []
+    for (const [index, entry] of state.entries.entries()) {
+      const item = state.items[index] as Item
+      if (state.planned) entry.refs--
+      const stays = entry.mark === mark && entries[entry.slot] === entry
+      if (stays && state.planned && same(items[entry.slot] as Item, item)) {
+        items[entry.slot] = item
+        entry.mark = mark + 1
         continue
       }
-      state.contenders.add(subject)
-      const loser = state.winner
-      state.winner = this.#best(state.contenders)
-      if (state.winner === loser) continue
-      this.#setActive(loser, claim, false)
-      this.#setActive(state.winner, claim, true)
+      if (state.planned && this.#holds(state, item)) this.#remove(entry, state)
+      if (entry.have !== undefined && entry.haveOwner === state.subject) (state.leaving ??= []).push(entry)
+      if (!stays) left.push(entry)
     }
+    return left
   }
 
-  #leave(claim: string, subject: Subject): void {
-    const state = this.#claims.get(claim)
-    if (state === undefined) return
-    state.contenders.delete(subject)
-    if (state.contenders.size === 0) {
-      this.#claims.delete(claim)
-    } else if (state.winner === subject) {
-      state.winner = this.#best(state.contenders)
-      this.#setActive(state.winner, claim, true)
-    }
+  #contend(state: SubjectState, before: readonly string[], rankChanged: boolean): void {
+    const { claims } = state
+    for (const claim of before) if (!claims.includes(claim)) this.#claims.leave(claim, state)
+    for (const claim of claims) if (rankChanged || !before.includes(claim)) this.#claims.contend(claim, state)
   }
 
   /** A former winner's items under a claim leave, or a promoted one's come. */
-  #setActive(subject: Subject, claim: string, active: boolean): void {
-    for (const [id, item] of this.itemsOf(subject)) {
+  #setActive(state: SubjectState, claim: string, active: boolean): void {
+    for (const [index, entry] of state.entries.entries()) {
+      const item = state.items[index] as Item
       if (item.claim !== claim) continue
-      if (active) this.#add(id, item, subject)
-      else this.#remove(id, subject)
+      if (active) this.#add(entry, item, state)
+      else {
+        this.#remove(entry, state)
+        if (entry.have !== undefined && entry.haveOwner === state.subject) (state.leaving ??= []).push(entry)
+      }
     }
   }
 
-  #best(contenders: ReadonlySet<Subject>): Subject {
-    let best: Subject | undefined
-    for (const subject of contenders) if (best === undefined || this.#beats(subject, best)) best = subject
-    return best as Subject
+  #holds(state: SubjectState, item: Item): boolean {
+    return item.claim === undefined || this.#claims.holds(state, item.claim)
   }
 
-  #beats(a: Subject, b: Subject): boolean {
-    const x = (this.#subjects.get(a) ?? none).rank
-    const y = (this.#subjects.get(b) ?? none).rank
-    if (x.gone !== y.gone) return y.gone
-    if (x.createdMs !== y.createdMs) return x.createdMs < y.createdMs
-    return x.name === y.name ? a < b : x.name < y.name
-  }
-
-  #holds(subject: Subject, item: Item): boolean {
-    return item.claim === undefined || (this.#claims.get(item.claim)?.winner ?? subject) === subject
-  }
-
-  #add(id: string, item: Item, subject: Subject): void {
-    const wanted = this.#wanted.get(id)
-    if (this.#kinds[item.kind]?.shared) {
-      if (wanted !== undefined) {
-        wanted.count++
-        return
+  #add(entry: Entry, item: Item, state: SubjectState): void {
+    const { subject } = state
+    if (entry.want !== undefined && entry.owner !== subject) {
+      if (!entry.kind.spec.shared) {
+        throw new Error(
+          `${subject} and ${entry.owner} want ${entryId(entry)} under different claims: the plan is wrong`,
+        )
       }
-      this.#wanted.set(id, { item, count: 1 })
-    } else {
-      if (wanted !== undefined && wanted.subject !== subject) {
-        throw new Error(`${subject} and ${wanted.subject} want ${id} without a claim: the part's plan is wrong`)
-      }
-      this.#wanted.set(id, { item, subject, count: 1 })
+      ;(entry.others ??= new Set()).add(subject)
+      return
     }
-    this.#dirty(id, subject)
+    entry.want = item
+    entry.owner = subject
+    this.#entries.refresh(entry, state)
   }
 
-  #remove(id: string, subject: Subject): void {
-    const wanted = this.#wanted.get(id)
-    if (wanted === undefined) return
-    if (--wanted.count > 0) return
-    this.#wanted.delete(id)
-    this.#dirty(id, subject)
+  #remove(entry: Entry, state: SubjectState): void {
+    const { others } = entry
+    if (others?.delete(state.subject)) {
+      if (others.size === 0) entry.others = undefined
+      return
+    }
+    if (entry.owner !== state.subject) return
+    const [heir] = others ?? none
+    entry.owner = heir
+    if (heir !== undefined && others?.delete(heir)) {
+      if (others.size === 0) entry.others = undefined
+      // Written with the heir from now on, should it not have been written yet.
+      this.#entries.refresh(entry, this.#subjects.at(heir))
+      return
+    }
+    const { want, have } = entry
+    if (want !== undefined && want.value !== have?.value) this.#entries.giveUp(want, state.subject)
+    entry.want = undefined
+    this.#entries.refresh(entry, state)
   }
 }
 
-const same = (a: Item | undefined, b: Item): boolean => a !== undefined && a.value === b.value && a.claim === b.claim
+function conflictOf(entry: Entry, item: Item, state: SubjectState, mark: number): string | undefined {
+  if (entry.mark === mark) return `the plan wants ${entryId(entry)} twice`
+  if (entry.want === undefined || entry.kind.spec.shared) {
+    const alone = entry.want === undefined || (entry.owner === state.subject && entry.others === undefined)
+    return alone || entry.want?.value === item.value ? undefined : `${entryId(entry)} is shared, with another value`
+  }
+  if (item.claim !== undefined || entry.owner === state.subject) return undefined
+  return `${entryId(entry)} belongs to ${entry.owner}, and there is no claim to it`
+}
+
+function claimsOf(items: readonly Item[]): readonly string[] {
+  let claims: string[] | undefined
+  for (const { claim } of items) {
+    if (claim === undefined || claims?.includes(claim)) continue
+    if (claims === undefined) claims = [claim]
+    else claims.push(claim)
+  }
+  return claims ?? none
+}
+
+const same = (a: Item, b: Item): boolean => a.value === b.value && a.claim === b.claim

@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 
@@ -92,5 +94,26 @@ describe('errors', () => {
   it('shows stacks with --debug, wherever it stands', () => {
     expect(run(['lab', 'verify', '--name', 'no-such-lab', '--debug']).stderr).toMatch(/\n {4}at /)
     expect(run(['--debug', 'lab', 'verify', '--name', 'no-such-lab']).stderr).toMatch(/\n {4}at /)
+  })
+})
+
+describe('signals', () => {
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('%s before the work is done: exit code %i', async (signal, expected) => {
+    const dir = mkdtempSync(join(tmpdir(), 'weft-cli-'))
+    const kubeconfig = join(dir, 'config')
+    const clusters = [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }]
+    const contexts = [{ name: 'c', context: { cluster: 'c' } }]
+    writeFileSync(kubeconfig, JSON.stringify({ 'current-context': 'c', contexts, clusters }))
+    const child = spawn(weft, ['agent', '--kubeconfig', kubeconfig, '--dry-run'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    // It says that the API is away, and goes on asking.
+    child.stderr.once('data', () => child.kill(signal))
+    const code = await new Promise((resolve) => child.on('close', resolve))
+    rmSync(dir, { recursive: true })
+    expect(code).toBe(expected)
   })
 })

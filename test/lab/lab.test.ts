@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { cgroupRoot, listPids } from '../../src/kernel/cgroup.ts'
 import { run } from '../../src/kernel/process.ts'
 import { parseEchoReply } from '../../src/lab/echo-protocol.ts'
+import { type LabProcesses, labFiles, readJson } from '../../src/lab/files.ts'
 import type { LabReport } from '../../src/lab/status.ts'
 import { labDir, readLabState } from '../../src/lab/state.ts'
 import { labNamespaces } from '../../src/lab/topology/remove.ts'
@@ -108,6 +109,33 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     process.kill((await status()).nodes[1]?.agent.pid ?? 0, 'SIGKILL')
     const healed = { agent: { restarts: 1, ready: true } }
     await vi.waitFor(async () => expect((await status()).nodes[1]).toMatchObject(healed), 10_000)
+  })
+
+  it('has agents for which being told to stop is a proper end', async () => {
+    process.kill((await status()).nodes[0]?.agent.pid ?? 0, 'SIGTERM')
+    const stopped = { lastExit: 'exit code 0', restarts: 1 }
+    const agent = () => (readJson(labFiles(name).processes) as LabProcesses).nodes['node1']?.agent
+    await vi.waitFor(() => expect(agent()).toMatchObject(stopped), 10_000)
+    await vi.waitFor(async () => expect((await status()).nodes[0]?.agent.ready).toBe(true), 10_000)
+  })
+
+  it('tells what an object asks for and does not get in an Event on it, once a node', async () => {
+    const { nodes } = readLabState(name)
+    // The ssh port of a node, which no Service ever gets.
+    await kubectl('create', 'service', 'clusterip', 'greedy', '--tcp=22')
+    const spec = { externalIPs: [nodes[0]?.address] }
+    await kubectl('patch', 'service', 'greedy', '-p', JSON.stringify({ spec }))
+    const uid = await kubectl('get', 'service', 'greedy', '-o', 'jsonpath={.metadata.uid}')
+    await vi.waitFor(async () => {
+      const about = ['--field-selector', `involvedObject.uid=${uid}`, '-o', 'json']
+      const { items } = JSON.parse(await kubectl('get', 'events', ...about)) as {
+        items: { reportingInstance: string }[]
+      }
+      const told = items.toSorted((a, b) => a.reportingInstance.localeCompare(b.reportingInstance))
+      const expected = nodes.map((node) => ({ reportingInstance: node.name, type: 'Warning', count: 1 }))
+      expect(told).toMatchObject(expected)
+    }, 20_000)
+    await kubectl('delete', 'service', 'greedy')
   })
 
   it('takes down a deleted pod with its namespace, and its address comes free', async () => {

@@ -1,7 +1,8 @@
 import { errnoValues, KernelError } from '../errors.ts'
-import { MessageWriter } from './codec.ts'
+import { MessageWriter } from '../netlink/codec.ts'
 import * as c from './constants.ts'
-import { type Answer, drainAnswers, type NetlinkChannel } from './netlink.ts'
+import { type Answer, drainAnswers, type NetlinkChannel } from '../netlink/socket.ts'
+import { beginMessage } from './nfgenmsg.ts'
 import type { Family } from './types.ts'
 
 /** A piece of a batch: one message and the changes that it carries. */
@@ -50,7 +51,7 @@ export class Batch {
   /** Opens a message and returns its position for `endMessage`. */
   beginMessage(type: number, flags: number, family: Family, where: string): number {
     const sequence = this.#sequence++
-    const at = this.writer.beginMessage(type, c.NLM_F_REQUEST | flags, sequence, family)
+    const at = beginMessage(this.writer, type, c.NLM_F_REQUEST | flags, sequence, family)
     this.#pieces.push({ sequence, at, first: this.#starts.length, after: this.#starts.length, where })
     return at
   }
@@ -81,7 +82,7 @@ export class Batch {
   }
 
   #edge(type: number): void {
-    const start = this.writer.beginMessage(type, c.NLM_F_REQUEST, this.#sequence++, undefined, c.NFNL_SUBSYS_NFTABLES)
+    const start = beginMessage(this.writer, type, c.NLM_F_REQUEST, this.#sequence++, undefined, c.NFNL_SUBSYS_NFTABLES)
     this.writer.endMessage(start)
   }
 

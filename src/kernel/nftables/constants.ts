@@ -1,30 +1,9 @@
-/** Numbers of linux/netlink.h, linux/netfilter/nfnetlink.h and linux/netfilter/nf_tables.h, under the headers' names. */
+/** Numbers of linux/netfilter/nfnetlink.h and linux/netfilter/nf_tables.h, under the headers' names, beside those of all netlink. */
 
-export const AF_NETLINK = 16
-export const NETLINK_NETFILTER = 12
+export * from '../netlink/constants.ts'
 
-export const NLM_F_REQUEST = 0x01
-export const NLM_F_MULTI = 0x02
-export const NLM_F_ACK = 0x04
-/** The dump met a change and is not of one moment. */
-export const NLM_F_DUMP_INTR = 0x10
-export const NLM_F_DUMP = 0x300
-export const NLM_F_CREATE = 0x400
-/** In an error message: the request is not quoted, attributes follow. */
-export const NLM_F_CAPPED = 0x100
-export const NLM_F_ACK_TLVS = 0x200
-
-export const NLMSG_ERROR = 2
-export const NLMSG_DONE = 3
-export const NLMSGERR_ATTR_MSG = 1
-export const NLMSGERR_ATTR_OFFS = 2
-
-export const NLMSG_HEADER_LENGTH = 16
-/** nlmsghdr and nfgenmsg. */
-export const NFGEN_HEADER_LENGTH = 20
-export const NLA_HEADER_LENGTH = 4
-export const NLA_F_NESTED = 0x8000
-export const NLA_TYPE_MASK = 0x3fff
+/** nfgenmsg, between nlmsghdr and the attributes. */
+export const NFGEN_LENGTH = 4
 
 export const NFNL_SUBSYS_NFTABLES = 10
 export const NFNL_MSG_BATCH_BEGIN = 16

@@ -1,5 +1,5 @@
 import { WeftError } from '../../model/error.ts'
-import { type AttributeReader, type MessageWriter, WireError } from './codec.ts'
+import { type AttributeReader, type MessageWriter, WireError } from '../netlink/codec.ts'
 import * as c from './constants.ts'
 import { type Layout, layoutOf, readFields, writeFields } from './fields.ts'
 import { decrement, increment, readRanges, writeRanges } from './intervals.ts'

@@ -1,6 +1,6 @@
 import { WeftError } from '../../model/error.ts'
 import { errnoValues, KernelError } from '../errors.ts'
-import { AttributeReader, MessageWriter } from './codec.ts'
+import { AttributeReader, MessageWriter } from '../netlink/codec.ts'
 import { NFTA_SET_ELEM_LIST_ELEMENTS } from './constants.ts'
 import { ElementDecoder, type SetShape, shapeOf, writeElement } from './elements.ts'
 import { writeRanges } from './intervals.ts'

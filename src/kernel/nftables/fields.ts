@@ -1,5 +1,5 @@
 import { formatIPv4, formatIPv6, parseIPv4, parseIPv6 } from '../address.ts'
-import { hostLittleEndian, WireError } from './codec.ts'
+import { hostLittleEndian, WireError } from '../netlink/codec.ts'
 import type { FieldType } from './types.ts'
 
 /** Bytes of a value on its own; in a concatenation each part is padded to four (nft: one 32-bit register at least). */

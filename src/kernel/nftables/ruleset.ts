@@ -4,17 +4,17 @@ import { errnoFromText, isNotFound, KernelError } from '../errors.ts'
 import { type LibNftables, libnftables } from '../ffi.ts'
 import type { NetworkNamespace } from '../network-namespace.ts'
 import { Batch } from './batch.ts'
-import type { AttributeReader } from './codec.ts'
+import type { AttributeReader } from '../netlink/codec.ts'
 import * as c from './constants.ts'
 import { readComment } from './elements.ts'
-import { sharedSocket } from './netlink.ts'
+import { sharedSocket } from '../netlink/socket.ts'
 import { dumpNow, eachObject, get } from './request.ts'
 import type { Family } from './types.ts'
 
 /** Number of the current generation of all rules and sets of the namespace: each transaction adds one, whoever makes it. A few µs. */
 export function generation(ns?: NetworkNamespace): number {
   const request = { type: c.NFT_MSG_GETGEN, family: undefined, operation: 'get', where: 'generation of nf_tables' }
-  return get(sharedSocket(ns), request, (attributes) => {
+  return get(sharedSocket(c.NETLINK_NETFILTER, ns), request, (attributes) => {
     while (attributes.next()) if (attributes.type === c.NFTA_GEN_ID) return attributes.u32be()
     return 0
   })
@@ -29,7 +29,7 @@ export interface Table {
 export function listTables(family: Family, ns?: NetworkNamespace): Table[] {
   const tables: Table[] = []
   const request = { type: c.NFT_MSG_GETTABLE, family, operation: 'list', where: `tables ${family}` }
-  for (const datagram of dumpNow(sharedSocket(ns), request)) {
+  for (const datagram of dumpNow(sharedSocket(c.NETLINK_NETFILTER, ns), request)) {
     eachObject(datagram, (attributes) => tables.push(readTable(attributes)))
   }
   return tables
@@ -51,7 +51,7 @@ export function readTable(attributes: AttributeReader): Table {
 /** Deletes a table and all in it, in one transaction. False: there was none. @throws KernelError */
 export function deleteTable(family: Family, name: string, ns?: NetworkNamespace): boolean {
   const where = `table ${family} ${name}`
-  const batch = new Batch(sharedSocket(ns))
+  const batch = new Batch(sharedSocket(c.NETLINK_NETFILTER, ns))
   batch.begin(1)
   const message = batch.beginMessage(c.NFT_MSG_DELTABLE, 0, family, where)
   batch.writer.string(c.NFTA_TABLE_NAME, name)

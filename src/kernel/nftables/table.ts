@@ -4,7 +4,7 @@ import type { NetworkNamespace } from '../network-namespace.ts'
 import { Batch } from './batch.ts'
 import * as c from './constants.ts'
 import { ElementDecoder, type SetShape, shapeOf } from './elements.ts'
-import { NetlinkSocket, sharedSocket } from './netlink.ts'
+import { NetlinkSocket, sharedSocket } from '../netlink/socket.ts'
 import { breathe, dumpBreathing, dumpNow, eachObject, get } from './request.ts'
 import { readTable } from './ruleset.ts'
 import { countRuns, runs, writeRun } from './runs.ts'
@@ -34,7 +34,7 @@ export class NftTable implements ElementTable {
    */
   apply(changes: readonly ElementChange[]): void {
     if (changes.length === 0) return
-    this.#batch ??= new Batch(sharedSocket(this.#namespace))
+    this.#batch ??= new Batch(sharedSocket(c.NETLINK_NETFILTER, this.#namespace))
     const batch = this.#batch
     batch.begin(countRuns(changes) + changes.length)
     for (const run of runs(changes)) {
@@ -65,7 +65,7 @@ export class NftTable implements ElementTable {
 
   /** A socket of its own: a dump that lets the event loop run must not meet the answers of other requests. */
   async #received(set: string): Promise<Buffer[]> {
-    const socket = new NetlinkSocket(this.#namespace)
+    const socket = new NetlinkSocket(c.NETLINK_NETFILTER, this.#namespace)
     try {
       return await dumpBreathing(socket, {
         type: c.NFT_MSG_GETSETELEM,
@@ -86,7 +86,7 @@ export class NftTable implements ElementTable {
   info(): TableInfo {
     try {
       const { comment } = get(
-        sharedSocket(this.#namespace),
+        sharedSocket(c.NETLINK_NETFILTER, this.#namespace),
         {
           type: c.NFT_MSG_GETTABLE,
           family: this.family,
@@ -105,7 +105,7 @@ export class NftTable implements ElementTable {
 
   /** Chain name → number of rules. Synchronous: about 4 µs a rule. */
   chains(): Map<string, number> {
-    const socket = sharedSocket(this.#namespace)
+    const socket = sharedSocket(c.NETLINK_NETFILTER, this.#namespace)
     const counts = new Map<string, number>()
     const chains = { type: c.NFT_MSG_GETCHAIN, operation: 'list chains of' }
     const rules = {

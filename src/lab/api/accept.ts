@@ -1,4 +1,4 @@
-import { notAcceptable } from './status.ts'
+import { noRepresentation, notAcceptable } from './status.ts'
 
 /** The form in which an answer is wanted. */
 export interface Form {
@@ -14,7 +14,7 @@ export function formOf(accept: string | undefined): Form {
     const form = served(type.toLowerCase(), new Map(parameters.map((p) => p.split('=', 2) as [string, string])))
     if (form !== undefined) return form
   }
-  throw notAcceptable()
+  throw ranges.some(([, ...parameters]) => parameters.some((p) => p.startsWith('as='))) ? notAcceptable() : noRepresentation()
 }
 
 function served(type: string, parameters: ReadonlyMap<string, string>): Form | undefined {

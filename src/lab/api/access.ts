@@ -42,6 +42,21 @@ export function prune(value: unknown, keep: ReadonlySet<string> = new Set()): vo
   }
 }
 
+/** A copy of a JSON value to its depth, several times as fast as structuredClone. */
+export function copyJson<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(copyJson) as T
+  const copy: Json = {}
+  for (const [key, field] of Object.entries(value)) {
+    // A plain assignment would set the prototype.
+    if (key === '__proto__') Object.defineProperty(copy, key, { ...plainField, value: copyJson(field) })
+    else copy[key] = copyJson(field)
+  }
+  return copy as T
+}
+
+const plainField = { configurable: true, enumerable: true, writable: true } as const
+
 /** Freezes a JSON value to its depth: what the store hands out cannot be changed by mistake. */
 export function freeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {

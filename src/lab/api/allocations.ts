@@ -1,8 +1,9 @@
-import { isIPv4 } from 'node:net'
-import { ipv4Number, ipv4Text } from './addresses.ts'
+import { type Address, addressText, canonicalIp, parseAddress, parseCidr } from './addresses.ts'
 
 /** First and last node port (kube-apiserver's --service-node-port-range). */
 export const nodePorts = { first: 30_000, last: 32_767 } as const
+
+export type IpFamily = 'IPv4' | 'IPv6'
 
 /**
  * Ports and addresses below these bands are given out by choice last, so that a Service that names one finds it free
@@ -11,34 +12,78 @@ export const nodePorts = { first: 30_000, last: 32_767 } as const
 const staticPorts = 86
 const staticAddresses = (size: number): number => Math.min(Math.max(16, Math.floor(size / 16)), 256)
 
+/** Addresses of a range that are told apart at most: a range may hold 2^112 of them. */
+const maxRangeSize = 2 ** 32
+
+interface Range {
+  /** As it was given, in its canonical form. */
+  cidr: string
+  family: IpFamily
+  base: bigint
+  /** Offsets from the base that may be given out. */
+  first: number
+  last: number
+}
+
+function rangeOf(cidr: string): Range {
+  const { address, bits } = parseCidr(cidr)
+  const width = address.family === 'IPv4' ? 32 : 128
+  const size = 1n << BigInt(width - bits)
+  const base = address.number - (address.number % size)
+  const count = Number(size > BigInt(maxRangeSize) ? BigInt(maxRangeSize) : size)
+  const first: Address = { family: address.family, number: base }
+  return {
+    cidr: `${addressText(first)}/${bits}`,
+    family: address.family,
+    base,
+    first: 1,
+    // The last address of an IPv4 range is its broadcast address; IPv6 has none.
+    last: address.family === 'IPv4' ? count - 2 : count - 1,
+  }
+}
+
 /** Cluster IPs and node ports in use. Choosing takes nothing: `take` and `release` follow the commit of the Service. */
 export class Allocations {
   readonly #used = new Map<string, number>()
   readonly #usedPorts = new Map<number, number>()
-  readonly #first: number
-  readonly #last: number
+  readonly #ranges: readonly Range[]
   readonly #random: () => number
 
-  /** `cidr`: an IPv4 range; its first and last address are never given out. `random`: 0 ≤ x < 1. */
-  constructor(cidr: string, random: () => number = Math.random) {
-    const [address = '', bits = ''] = cidr.split('/')
-    const size = 2 ** (32 - Number(bits))
-    const base = Math.floor(ipv4Number(address) / size) * size
-    this.#first = base + 1
-    this.#last = base + size - 2
+  /** `cidrs`: one range or two of different families; the first is the primary one. `random`: 0 ≤ x < 1. */
+  constructor(cidrs: readonly string[], random: () => number = Math.random) {
+    this.#ranges = cidrs.map(rangeOf)
     this.#random = random
   }
 
-  /** The first address of the range: that of default/kubernetes. */
+  /** Families that are served, the primary one first. */
+  get families(): IpFamily[] {
+    return this.#ranges.map(({ family }) => family)
+  }
+
+  /** The ranges, as ServiceCIDR shows them. */
+  get cidrs(): string[] {
+    return this.#ranges.map(({ cidr }) => cidr)
+  }
+
+  /** The first address of the primary range: that of default/kubernetes. */
   get firstAddress(): string {
-    return ipv4Text(this.#first)
+    const [range] = this.#ranges
+    return range === undefined ? '' : textOf(range, range.first)
   }
 
   /** Why this address cannot be had, or undefined. */
-  addressError(address: string): string | undefined {
-    const number = isIPv4(address) ? ipv4Number(address) : -1
-    if (number < this.#first || number > this.#last) return 'the provided network does not match the current range'
-    return this.#used.has(address) ? 'provided IP is already allocated' : undefined
+  addressError(text: string): string | undefined {
+    const address = parseAddress(text)
+    const range = this.#ranges.find(({ family }) => family === address?.family)
+    if (address === undefined || range === undefined) return 'the provided network does not match the current range'
+    const offset = address.number - range.base
+    if (offset < BigInt(range.first) || offset > BigInt(range.last))
+      return 'the provided network does not match the current range'
+    return this.isUsed(text) ? 'provided IP is already allocated' : undefined
+  }
+
+  isUsed(address: string): boolean {
+    return this.#used.has(canonicalIp(address))
   }
 
   portError(port: number): string | undefined {
@@ -47,12 +92,14 @@ export class Allocations {
     return this.#usedPorts.has(port) ? 'provided port is already allocated' : undefined
   }
 
-  /** A free address, or undefined if there is none. */
-  chooseAddress(): string | undefined {
-    const band = this.#first + staticAddresses(this.#last - this.#first + 1)
-    const free = (number: number): boolean => !this.#used.has(ipv4Text(number))
-    const number = this.#choose(this.#first, Math.min(band, this.#last), this.#last, free)
-    return number === undefined ? undefined : ipv4Text(number)
+  /** A free address of a family, or undefined if there is none. */
+  chooseAddress(family: IpFamily): string | undefined {
+    const range = this.#ranges.find((one) => one.family === family)
+    if (range === undefined) return undefined
+    const band = range.first + staticAddresses(range.last - range.first + 1)
+    const free = (offset: number): boolean => !this.#used.has(textOf(range, offset))
+    const offset = this.#choose(range.first, Math.min(band, range.last), range.last, free)
+    return offset === undefined ? undefined : textOf(range, offset)
   }
 
   /** A free node port that is not among `besides`, or undefined if there is none. */
@@ -62,12 +109,12 @@ export class Allocations {
   }
 
   take(addresses: readonly string[], ports: readonly number[]): void {
-    for (const address of addresses) this.#used.set(address, (this.#used.get(address) ?? 0) + 1)
+    for (const address of addresses.map(canonicalIp)) this.#used.set(address, (this.#used.get(address) ?? 0) + 1)
     for (const port of ports) this.#usedPorts.set(port, (this.#usedPorts.get(port) ?? 0) + 1)
   }
 
   release(addresses: readonly string[], ports: readonly number[]): void {
-    for (const address of addresses) count(this.#used, address)
+    for (const address of addresses.map(canonicalIp)) count(this.#used, address)
     for (const port of ports) count(this.#usedPorts, port)
   }
 
@@ -80,6 +127,9 @@ export class Allocations {
     return undefined
   }
 }
+
+const textOf = (range: Range, offset: number): string =>
+  addressText({ family: range.family, number: range.base + BigInt(offset) })
 
 /** A port may be held twice by one Service (TCP and UDP): it is free when nobody holds it. */
 function count<K>(used: Map<K, number>, key: K): void {

@@ -1,29 +1,41 @@
 import type { IncomingMessage } from 'node:http'
 import { isMap, type Json } from './access.ts'
-import type { Kind } from './kind.ts'
-import { apiVersionOf, kinds } from './kinds.ts'
+import { checkKind, type NamedKind } from './body-kind.ts'
+import { checkDepth } from './depth.ts'
+import { duplicateKeys } from './duplicate-keys.ts'
+import { checkFields, type FieldValidation, quiet } from './field-validation.ts'
 import { decodeProtobuf, protobufBodyType } from './protobuf-body.ts'
 import { badRequest, StatusError, unsupportedBody } from './status.ts'
 
 /** Bytes of a body that are read at most (kube-apiserver's limit). */
 const maxBytes = 3 * 1024 * 1024
+/** A longer body is read on to here, so that its sender gets to reading the answer. */
+const maxReadBytes = 16 * maxBytes
 
 /** @throws StatusError 413 */
 export async function readBody(message: IncomingMessage): Promise<string> {
   return (await readBytes(message)).toString('utf8')
 }
 
-async function readBytes(message: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > maxBytes)
-      throw new StatusError(413, 'RequestEntityTooLarge', `Request entity is too large: limit is ${maxBytes}`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
+function readBytes(message: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    message.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= maxBytes) chunks.push(chunk)
+      else if (size <= maxReadBytes) reject(tooLarge())
+      // The client goes on sending whatever it is told.
+      else message.destroy()
+    })
+    message.on('end', () => resolve(Buffer.concat(chunks)))
+    message.on('error', reject)
+    message.on('close', () => reject(new Error('the client went away in the middle of its request')))
+  })
 }
+
+const tooLarge = (): StatusError =>
+  new StatusError(413, 'RequestEntityTooLarge', `Request entity is too large: limit is ${maxBytes}`)
 
 /** The media type of the body, without parameters; JSON when there is none. */
 export const mediaTypeOf = (message: IncomingMessage): string =>
@@ -38,19 +50,30 @@ export async function parseBody(
   const type = mediaTypeOf(message)
   if (type === 'application/json') return parseJson(text, words)
   if (type !== 'application/yaml') throw unsupportedBody()
+  return parseYaml(text, words)
+}
+
+/**
+ * YAML 1.1, as Go's decoders read it (`y` is true), as JSON has it: no value refers to one that holds it.
+ * @throws StatusError 400
+ */
+export async function parseYaml(text: string, words: (problem: string) => string): Promise<unknown> {
   const { parse } = await import('yaml')
   try {
-    return parse(text)
+    const value: unknown = parse(text, { version: '1.1', uniqueKeys: false })
+    return checkDepth(JSON.parse(JSON.stringify(value ?? null)))
   } catch (error) {
-    throw badRequest(words(`yaml: ${(error as Error).message}`))
+    if (error instanceof StatusError) throw error
+    throw badRequest(words(`yaml: ${(error as Error).message.split('\n')[0]}`))
   }
 }
 
 /** @throws StatusError 400 */
 export function parseJson(text: string, words: (problem: string) => string): unknown {
   try {
-    return JSON.parse(text)
+    return checkDepth(JSON.parse(text))
   } catch (error) {
+    if (error instanceof StatusError) throw error
     const { message } = error as Error
     const position = Number(/at position (\d+)/.exec(message)?.[1] ?? Number.NaN)
     const cutShort = /end of JSON input|Unterminated/i.test(message) || position >= text.length
@@ -58,10 +81,14 @@ export function parseJson(text: string, words: (problem: string) => string): unk
   }
 }
 
-/** The object in the body of a POST or PUT: kind and apiVersion may be left out, but not be others. @throws StatusError 400 or 415 */
+/**
+ * The object in the body of a POST or PUT: kind and apiVersion may be left out, but not be others. Fields that the kind does not have are taken
+ * away; what becomes of their names is up to the query (`fieldValidation`). @throws StatusError 400 or 415
+ */
 export async function objectFromBody(
   message: IncomingMessage,
-  kind: Pick<Kind, 'kind' | 'group' | 'version'>,
+  kind: NamedKind,
+  validation: FieldValidation = quiet,
 ): Promise<Json> {
   const bytes = await readBytes(message)
   const text = bytes.toString('utf8')
@@ -69,30 +96,20 @@ export async function objectFromBody(
     `the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: ${problem} (${text === '' ? '<empty>' : text.slice(0, 1024)})`
   const object =
     mediaTypeOf(message) === protobufBodyType ? decodeProtobuf(bytes) : await parseBody(message, text, unrecognized)
-  if (!isMap(object)) throw badRequest(unrecognized('json: cannot unmarshal array into Go value of type struct'))
+  if (!isMap(object)) {
+    const hex = bytes.subarray(0, 1024).toString('hex')
+    throw badRequest(
+      `the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: json: cannot unmarshal ${goName(object)} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" } (${hex})`,
+    )
+  }
   checkKind(object, kind)
+  checkFields(object, kind, validation, () => (mediaTypeOf(message) === 'application/json' ? duplicateKeys(text) : []))
   if (object['metadata'] === undefined || object['metadata'] === null) object['metadata'] = {}
   return object
 }
 
-/** @throws StatusError 400 if the object is of another kind or version */
-export function checkKind(object: Json, kind: Pick<Kind, 'kind' | 'group' | 'version'>): void {
-  const expected = apiVersionOf(kind)
-  const { kind: name = kind.kind, apiVersion = expected } = object
-  if (name === kind.kind && apiVersion === expected) return
-  const known = kinds.find((other) => other.kind === name && apiVersionOf(other) === apiVersion)
-  const version = String(apiVersion).split('/').at(-1)
-  const sameGroup = String(apiVersion).split('/')[0] === kind.group && kind.group !== ''
-  if (name === kind.kind && sameGroup)
-    throw badRequest(
-      `the API version in the data (${apiVersion}) does not match the expected API version (${expected})`,
-    )
-  const why =
-    known === undefined
-      ? `no kind "${name}" is registered for version "${apiVersion}"`
-      : `converting (${version}.${name}) to (${kind.kind}): unknown conversion`
-  throw badRequest(`${name} in version "${version}" cannot be handled as a ${kind.kind}: ${why}`)
-}
+const goName = (value: unknown): string =>
+  Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value === 'boolean' ? 'bool' : typeof value
 
 /** DeleteOptions in the body of a DELETE, which may be empty. @throws StatusError 400 or 415 */
 export async function optionsFromBody(message: IncomingMessage): Promise<Json> {

@@ -1,22 +1,24 @@
 import { type Json, listOf, mapOf, textOf } from './access.ts'
 import { ageSince } from './ages.ts'
+import {
+  age,
+  type Cell,
+  count,
+  labelText,
+  name,
+  number,
+  numberOf,
+  orNone,
+  orUnknown,
+  podColumnsOf,
+  selectorColumn,
+  templateSpec,
+  text,
+  wide,
+} from './columns/cells.ts'
 import type { Column } from './kind.ts'
 import { selectorText } from './label-selectors.ts'
 import { podReady, podRestarts, podStatus } from './pod-columns.ts'
-
-type Cell = (object: Json, now: Date) => string | number
-
-const text = (name: string, cell: Cell): Column => ({ name, type: 'string', cell })
-const wide = (name: string, cell: Cell): Column => ({ name, type: 'string', priority: 1, cell })
-const number = (name: string, cell: Cell): Column => ({ name, type: 'integer', cell })
-
-const orNone = (value: string): string => (value === '' ? '<none>' : value)
-const orUnknown = (value: unknown): string => (typeof value === 'string' && value !== '' ? value : '<unknown>')
-const count = (value: unknown): number => Object.keys(mapOf(value)).length
-const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0)
-
-const name: Column = { name: 'Name', type: 'string', format: 'name', cell: (o) => textOf(mapOf(o['metadata'])['name']) }
-const age: Column = text('Age', (o, now) => ageSince(mapOf(o['metadata'])['creationTimestamp'], now))
 
 export const plainColumns: readonly Column[] = [name, age]
 
@@ -175,21 +177,7 @@ const slicePorts = (ports: readonly Json[]): string =>
     ? '<unset>'
     : firstThree(ports.map((port) => (port['port'] === undefined ? '*' : `${port['port']}`)))
 
-const template = (o: Json): Json[] => listOf(mapOf(mapOf(mapOf(o['spec'])['template'])['spec'])['containers'])
-
-const templateColumns: readonly Column[] = [
-  wide('Containers', (o) =>
-    template(o)
-      .map((c) => textOf(c['name']))
-      .join(','),
-  ),
-  wide('Images', (o) =>
-    template(o)
-      .map((c) => textOf(c['image']))
-      .join(','),
-  ),
-  wide('Selector', (o) => orNone(selectorText(mapOf(o['spec'])['selector']))),
-]
+const templateColumns: readonly Column[] = [...podColumnsOf(templateSpec), selectorColumn]
 
 const statusNumber = (o: Json, field: string): number => numberOf(mapOf(o['status'])[field])
 
@@ -209,6 +197,37 @@ export const replicaSetColumns: readonly Column[] = [
   number('Ready', (o) => statusNumber(o, 'readyReplicas')),
   age,
   ...templateColumns,
+]
+
+export const statefulSetColumns: readonly Column[] = [
+  name,
+  text('Ready', (o) => `${statusNumber(o, 'readyReplicas')}/${numberOf(mapOf(o['spec'])['replicas'])}`),
+  age,
+  ...templateColumns.slice(0, 2),
+]
+
+export const daemonSetColumns: readonly Column[] = [
+  name,
+  number('Desired', (o) => statusNumber(o, 'desiredNumberScheduled')),
+  number('Current', (o) => statusNumber(o, 'currentNumberScheduled')),
+  number('Ready', (o) => statusNumber(o, 'numberReady')),
+  number('Up-to-date', (o) => statusNumber(o, 'updatedNumberScheduled')),
+  number('Available', (o) => statusNumber(o, 'numberAvailable')),
+  text('Node Selector', (o) => labelText(mapOf(mapOf(mapOf(o['spec'])['template'])['spec'])['nodeSelector'])),
+  age,
+  ...templateColumns,
+]
+
+export const controllerRevisionColumns: readonly Column[] = [
+  name,
+  text('Controller', (o) => {
+    const owner = listOf(mapOf(o['metadata'])['ownerReferences']).find((one) => one['controller'] === true)
+    if (owner === undefined) return '<none>'
+    const group = textOf(owner['apiVersion']).includes('/') ? `.${textOf(owner['apiVersion']).split('/')[0]}` : ''
+    return `${textOf(owner['kind']).toLowerCase()}${group}/${textOf(owner['name'])}`
+  }),
+  number('Revision', (o) => numberOf(o['revision'])),
+  age,
 ]
 
 const about = (event: Json): Json => mapOf(event['involvedObject'])

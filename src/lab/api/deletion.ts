@@ -1,4 +1,5 @@
-import { mapOf } from './access.ts'
+import { mapOf, sameJson } from './access.ts'
+import { foreground, orphan } from './garbage.ts'
 import type { Kind } from './kind.ts'
 import { conflict, type StatusError } from './status.ts'
 import type { DeleteOptions, KubeObject } from './types.ts'
@@ -52,16 +53,31 @@ function podGrace(pod: KubeObject, wanted: number | undefined): number {
   return grace < 0 ? 1 : grace
 }
 
+/** Finalizers that have the garbage collector care for dependents first; without a policy, what the object has been told already holds. */
+function finalizersFor({ metadata }: KubeObject, policy: DeleteOptions['propagationPolicy']): string[] {
+  const given = metadata.finalizers ?? []
+  const others = given.filter((finalizer) => finalizer !== orphan && finalizer !== foreground)
+  if (policy === 'Orphan' || (policy === undefined && given.includes(orphan))) return [...others, orphan]
+  return policy === 'Foreground' || (policy === undefined && given.includes(foreground))
+    ? [...others, foreground]
+    : others
+}
+
 /**
  * A copy with the marks of deletion: a later DELETE may shorten a pod's grace, never lengthen it (then it is the object itself).
  */
 export function markDeleted(kind: Kind, object: KubeObject, options: DeleteOptions, now: Date): KubeObject {
+  if (kind.markDeleted !== undefined) return markedByKind(kind, object, now)
   const isPod = kind.plural === 'pods'
   const grace = isPod ? podGrace(object, options.gracePeriodSeconds) : 0
   const before = object.metadata.deletionGracePeriodSeconds
-  if (before !== undefined && before <= grace) return object
+  const finalizers = finalizersFor(object, options.propagationPolicy)
   const marked = structuredClone(object)
   const { metadata } = marked
+  if (finalizers.length > 0) metadata.finalizers = finalizers
+  else delete metadata.finalizers
+  if (before !== undefined && before <= grace)
+    return sameJson(finalizers, object.metadata.finalizers ?? []) ? object : marked
   const asked = before === undefined ? now.getTime() : Date.parse(metadata.deletionTimestamp ?? '') - before * 1000
   metadata.deletionTimestamp = `${new Date(asked + grace * 1000).toISOString().slice(0, 19)}Z`
   metadata.deletionGracePeriodSeconds = grace
@@ -69,8 +85,18 @@ export function markDeleted(kind: Kind, object: KubeObject, options: DeleteOptio
   return marked
 }
 
+function markedByKind(kind: Kind, object: KubeObject, now: Date): KubeObject {
+  if (object.metadata.deletionTimestamp !== undefined) return object
+  const marked = structuredClone(object)
+  const time = `${now.toISOString().slice(0, 19)}Z`
+  marked.metadata.deletionTimestamp = time
+  kind.markDeleted?.(marked, time)
+  return marked
+}
+
 /** Whether nothing holds an object that is to be deleted. */
 export const isDeletable = (object: KubeObject): boolean =>
   object.metadata.deletionTimestamp !== undefined &&
   (object.metadata.deletionGracePeriodSeconds ?? 0) === 0 &&
-  (object.metadata.finalizers ?? []).length === 0
+  (object.metadata.finalizers ?? []).length === 0 &&
+  (object.kind !== 'Namespace' || (mapOf(object['spec'])['finalizers'] ?? []).length === 0)

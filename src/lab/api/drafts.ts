@@ -1,19 +1,17 @@
-import { isMap, type Json, prune, sameJson } from './access.ts'
+import { copyJson, isMap, type Json, mapOf, prune, sameJson } from './access.ts'
+import { invalidValue } from './field-errors.ts'
 import type { Kind } from './kind.ts'
-import { metadataShape, shapeError } from './shapes.ts'
-import { badRequest, conflict, staleVersion } from './status.ts'
+import { conflict, invalid, staleVersion } from './status.ts'
 import type { KubeObject, NewObject } from './types.ts'
 
-/** A copy that the hooks may change: types checked, nulls and empty lists gone. @throws StatusError 400 */
+/** A copy that the hooks may change: nulls and empty lists gone. The types are known to be right. */
 export function draftOf(kind: Kind, object: KubeObject | NewObject): KubeObject {
-  const wrong =
-    shapeError(object.metadata, metadataShape, `${kind.kind}.metadata`) ?? shapeError(object, kind.shape, kind.kind)
-  if (wrong !== undefined)
-    throw badRequest(`${kind.kind} in version "${kind.version}" cannot be handled as a ${kind.kind}: ${wrong}`)
-  const draft = structuredClone(object) as KubeObject
-  prune(draft, kind.keepEmpty)
-  draft.metadata ??= {} as KubeObject['metadata']
-  delete (draft.metadata as Json)['managedFields']
+  // Not copied, since they are long and the store says anew what they are.
+  const { managedFields: _fields, ...metadata } = mapOf(object.metadata)
+  const draft = copyJson({ ...object, metadata }) as KubeObject
+  // A custom resource keeps what it was given, also null and what is empty.
+  if (kind.custom === undefined) prune(draft, kind.keepEmpty)
+  else prune(draft.metadata)
   delete (draft.metadata as Json)['selfLink']
   if (!kind.namespaced) delete draft.metadata.namespace
   return draft
@@ -32,18 +30,30 @@ export function checkVersion(kind: Kind, object: KubeObject, old: KubeObject): v
   if (resourceVersion && resourceVersion !== old.metadata.resourceVersion) throw staleVersion(kind, name)
 }
 
+/** @throws StatusError 422 if the kind wants to be told what version a client has changed */
+export function checkVersionGiven(kind: Kind, object: KubeObject): void {
+  if (!kind.needsVersion || object.metadata.resourceVersion) return
+  const error = invalidValue('metadata.resourceVersion', 0, 'must be specified for an update')
+  throw invalid({ group: kind.group, kind: kind.plural }, object.metadata.name, [error])
+}
+
 /** What a client cannot change by PUT on the object. */
 export function carryOver(kind: Kind, draft: KubeObject, old: KubeObject): void {
   const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation } = old.metadata
   const kept: Json = { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation }
   Object.assign(draft.metadata, kept)
-  if (kind.statusSubresource) draft['status'] = structuredClone(old['status'])
+  if (kind.statusSubresource) draft['status'] = copyJson(old['status'])
 }
 
-/** metadata.generation counts changes of everything but metadata and status; a slice's labels count too. Binding a pod does not. */
-export function changesSpec(draft: KubeObject, old: KubeObject): boolean {
+/**
+ * metadata.generation counts changes of everything but metadata and status (which is a field like others in a custom resource without
+ * the subresource); a slice's labels count too. Binding a pod does not.
+ */
+export function changesSpec(kind: Kind, draft: KubeObject, old: KubeObject): boolean {
   const part = (object: KubeObject): Json => {
-    const { metadata, status: _status, ...rest } = object
+    const { metadata, status, ...rest } = object
+    if (kind.custom !== undefined && !kind.statusSubresource) return { ...rest, status, apiVersion: undefined }
+    if (kind.custom !== undefined) return { ...rest, apiVersion: undefined }
     const spec: unknown = rest['spec']
     if (object.kind === 'Pod' && isMap(spec)) return { ...rest, spec: { ...spec, nodeName: undefined } }
     return object.kind === 'EndpointSlice' ? { ...rest, labels: metadata.labels ?? {} } : rest

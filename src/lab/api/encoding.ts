@@ -6,23 +6,35 @@ import { podRowCondition } from './pod-columns.ts'
 import { badRequest } from './status.ts'
 import type { KubeObject } from './types.ts'
 
-/** JSON of each version of an object, made once and shared by all who ask and watch. */
-const encoded = new Map<Kind, WeakMap<object, Buffer>>()
+/** An object as its kind is served. */
+export const served = (kind: Kind, object: Json): Json =>
+  kind.view?.fromStored(object) ?? kind.custom?.shown(object) ?? object
 
-/** An object as its kind is served, and its bytes. */
-export const served = (kind: Kind, object: Json): Json => kind.view?.fromStored(object) ?? object
+/** About so many bytes of JSON are kept twice over. */
+const cacheBytes = 8 * 1024 * 1024
 
+interface Encoded {
+  kind: Kind
+  bytes: Buffer
+}
+
+/** JSON of objects that were asked for lately: what is new since the last change of generations, and what was before. */
+let young = new Map<object, Encoded>()
+let old = new Map<object, Encoded>()
+let youngBytes = 0
+
+/** A version of an object as JSON, made once for all who ask and watch at about the same time. */
 export function bytesOf(kind: Kind, object: Json): Buffer {
-  let cache = encoded.get(kind)
-  if (cache === undefined) {
-    cache = new WeakMap()
-    encoded.set(kind, cache)
+  const known = young.get(object) ?? old.get(object)
+  if (known?.kind === kind) return known.bytes
+  const bytes = Buffer.from(JSON.stringify(served(kind, object)))
+  if (youngBytes > cacheBytes) {
+    old = young
+    young = new Map()
+    youngBytes = 0
   }
-  let bytes = cache.get(object)
-  if (bytes === undefined) {
-    bytes = Buffer.from(JSON.stringify(served(kind, object)))
-    cache.set(object, bytes)
-  }
+  young.set(object, { kind, bytes })
+  youngBytes += bytes.length
   return bytes
 }
 
@@ -40,6 +52,7 @@ const end = Buffer.from(']}\n')
 /** A list as JSON. Items are written without kind and apiVersion, as a real server writes them. */
 export function listBytes(kind: Kind, metadata: ListMeta, items: readonly KubeObject[]): Buffer {
   const apiVersion = apiVersionOf(kind)
+  if (kind.custom !== undefined) return customListBytes(kind, metadata, items)
   const head = JSON.stringify({ kind: `${kind.kind}List`, apiVersion, metadata })
   const prefix = Buffer.byteLength(`${JSON.stringify({ kind: kind.kind, apiVersion }).slice(0, -1)},`)
   const chunks = items.flatMap((item, i) => {
@@ -47,6 +60,13 @@ export function listBytes(kind: Kind, metadata: ListMeta, items: readonly KubeOb
     return i === 0 ? [brace, body] : [comma, brace, body]
   })
   return Buffer.concat([Buffer.from(`${head.slice(0, -1)},"items":[`), ...chunks, end])
+}
+
+/** Custom resources are written whole, and metadata says that there is nothing to continue. */
+function customListBytes(kind: Kind, metadata: ListMeta, items: readonly KubeObject[]): Buffer {
+  const list = { kind: kind.custom?.listKind, apiVersion: apiVersionOf(kind), metadata: { continue: '', ...metadata } }
+  const chunks = items.flatMap((item, i) => (i === 0 ? [bytesOf(kind, item)] : [comma, bytesOf(kind, item)]))
+  return Buffer.concat([Buffer.from(`${JSON.stringify(list).slice(0, -1)},"items":[`), ...chunks, end])
 }
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object'
@@ -63,8 +83,15 @@ export function includeObjectOf(text: string | null): IncludeObject {
 export const partial = (object: Json, version: Form['version']): Json => ({
   kind: 'PartialObjectMetadata',
   apiVersion: `meta.k8s.io/${version}`,
-  metadata: object['metadata'],
+  metadata: object['kind'] === 'DaemonSet' ? withoutGeneration(object['metadata']) : object['metadata'],
 })
+
+/** A DaemonSet's template generation is an annotation of apps/v1 alone, and no part of what is stored. */
+function withoutGeneration(metadata: Json): Json {
+  const { 'deprecated.daemonset.template.generation': _generation, ...annotations } = mapOf(metadata['annotations'])
+  const { annotations: _annotations, ...rest } = metadata
+  return Object.keys(annotations).length > 0 ? { ...rest, annotations } : rest
+}
 
 function row(kind: Kind, object: Json, options: TableOptions): Json {
   const { include, version, now } = options
@@ -73,7 +100,7 @@ function row(kind: Kind, object: Json, options: TableOptions): Json {
   return {
     cells: kind.columns.map((column) => column.cell(object, now)),
     ...(conditions.length > 0 ? { conditions } : {}),
-    ...(include === 'None' ? {} : { object: shown }),
+    object: include === 'None' ? null : shown,
   }
 }
 
@@ -87,11 +114,11 @@ export interface TableOptions {
 
 /** Objects as a Table (metav1.Table): what `kubectl get` prints. */
 export function table(kind: Kind, metadata: Partial<ListMeta>, objects: readonly Json[], options: TableOptions): Json {
-  const columnDefinitions = kind.columns.map(({ name, type, format = '', priority = 0 }) => ({
+  const columnDefinitions = kind.columns.map(({ name, type, format = '', description = '', priority = 0 }) => ({
     name,
     type,
     format,
-    description: '',
+    description,
     priority,
   }))
   return {

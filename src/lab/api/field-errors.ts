@@ -34,6 +34,12 @@ export const duplicate = (field: string, value: unknown): FieldError => ({
   field,
 })
 
+export const tooLong = (field: string, maxBytes: number): FieldError => ({
+  reason: 'FieldValueTooLong',
+  message: `Too long: may not be more than ${maxBytes} bytes`,
+  field,
+})
+
 export const forbiddenField = (field: string, detail: string): FieldError => ({
   reason: 'FieldValueForbidden',
   message: `Forbidden: ${detail}`,

@@ -5,7 +5,16 @@ import { badRequest } from './status.ts'
 export type FieldRequirement = (object: Json) => boolean
 
 /** Kinds whose real storage registers a conversion of its own say it in other words. */
-const ownWords = new Set(['Pod', 'Event', 'Node', 'Namespace', 'Secret', 'Service', 'ReplicaSet'])
+const ownWords = new Set([
+  'Pod',
+  'Event',
+  'Node',
+  'Namespace',
+  'Secret',
+  'Service',
+  'ReplicaSet',
+  'ReplicationController',
+])
 
 /**
  * The query parameter `fieldSelector`: `metadata.name=a,spec.nodeName!=b`.
@@ -32,9 +41,12 @@ function reader(kind: Kind, field: string): (object: Json) => string {
     return (object) => textOf(mapOf(object['metadata'])[field.slice('metadata.'.length)])
   const own = Object.hasOwn(kind.fieldSelectors, field) ? kind.fieldSelectors[field] : undefined
   if (own !== undefined) return own
-  throw badRequest(
-    ownWords.has(kind.kind)
-      ? `field label not supported: ${field}`
-      : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
-  )
+  throw badRequest(refusal(kind, field))
+}
+
+function refusal(kind: Kind, field: string): string {
+  if (kind.kind === 'Job' && kind.group === 'batch') return `field label "${field}" not supported for batchv1.Job`
+  return ownWords.has(kind.kind) || kind.custom !== undefined
+    ? `field label not supported: ${field}`
+    : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`
 }

@@ -19,6 +19,13 @@ export class History {
     if (this.#events.length >= 2 * this.#limit) this.#trim()
   }
 
+  /** Forgets all events, up to a version that was reached. */
+  forget(version: number): void {
+    this.#events = []
+    this.#versions = []
+    this.#forgotten = version
+  }
+
   /** Events after a version, oldest first; undefined if some of them are gone. */
   since(version: number): StoreEvent[] | undefined {
     if (version < this.#forgotten) return undefined

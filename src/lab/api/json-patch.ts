@@ -1,4 +1,5 @@
 import { isMap, type Json, sameJson } from './access.ts'
+import { checkDepth } from './depth.ts'
 import { badRequest, StatusError } from './status.ts'
 
 interface Operation {
@@ -19,21 +20,44 @@ const rejected = (): StatusError =>
 export function applyJsonPatch(document: Json, patch: unknown): Json {
   if (!Array.isArray(patch))
     throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp')
-  const root = { document: structuredClone(document) }
+  if (patch.length > maxOperations)
+    throw tooLarge(`The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`)
+  const root = { document: structuredClone(document), copied: 0 }
   for (const operation of patch) {
     if (!isMap(operation) || typeof operation['path'] !== 'string') throw rejected()
     apply(root, operation as unknown as Operation)
   }
   if (!isMap(root.document)) throw rejected()
-  return root.document
+  return checkDepth(root.document)
 }
 
-function apply(root: { document: unknown }, { op, path, from, value }: Operation): void {
+/** kube-apiserver's limits of what a small patch may grow to. */
+const maxOperations = 10_000
+const maxCopiedBytes = 3 * 1024 * 1024
+
+const tooLarge = (message: string): StatusError => new StatusError(413, 'RequestEntityTooLarge', message)
+
+interface Root {
+  document: unknown
+  /** Bytes that copies have added. */
+  copied: number
+}
+
+function copyOf(root: Root, from: string | undefined): unknown {
+  const value = read(root, from)
+  root.copied += JSON.stringify(value ?? null).length
+  if (root.copied <= maxCopiedBytes) return structuredClone(value)
+  throw tooLarge(
+    `Unable to complete the copy, the accumulated size increase of copy is ${root.copied}, exceeding the limit ${maxCopiedBytes}`,
+  )
+}
+
+function apply(root: Root, { op, path, from, value }: Operation): void {
   if (op === 'add') add(root, path, value)
   else if (op === 'replace') replace(root, path, value)
   else if (op === 'remove') remove(root, path)
   else if (op === 'test') test(root, path, value)
-  else if (op === 'copy') add(root, path, structuredClone(read(root, from)))
+  else if (op === 'copy') add(root, path, copyOf(root, from))
   else if (op === 'move') add(root, path, take(root, from))
   else throw rejected()
 }

@@ -1,5 +1,6 @@
 import { type Json, listOf, mapOf, stringsOf } from './access.ts'
 import { type FieldError, invalidValue, required } from './field-errors.ts'
+import { labelErrors } from './hooks/pod-validation.ts'
 import { badRequest } from './status.ts'
 
 /** One requirement of a selector, applied to an object's labels. */
@@ -57,6 +58,10 @@ export function selectorFromObject(selector: Json): Requirement[] {
 }
 
 export function selectorErrors(selector: Json, path: string): FieldError[] {
+  return [...labelErrors(selector['matchLabels'], `${path}.matchLabels`), ...expressionErrors(selector, path)]
+}
+
+function expressionErrors(selector: Json, path: string): FieldError[] {
   return listOf(selector['matchExpressions']).flatMap((expression, i) => {
     const field = `${path}.matchExpressions[${i}]`
     const { operator } = expression

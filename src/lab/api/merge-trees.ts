@@ -1,58 +1,34 @@
-import type { MergeNode, MergeTree } from './kind.ts'
+import { patchOnly, replacedByPatch } from './apply/list-types.ts'
+import { schemaOf } from './apply/schema.ts'
+import type { Schema, StructSchema } from './apply/schema-types.ts'
+import type { Kind, MergeNode, MergeTree } from './kind.ts'
 
-/**
- * Which lists merge, and by which key, in a strategic merge patch: the `patchStrategy` and `patchMergeKey` tags of the Go
- * types. A list that is not named here is replaced as a whole.
- */
-const by = (key: string, fields?: MergeTree): MergeNode => (fields === undefined ? { key } : { key, fields })
-const below = (fields: MergeTree): MergeNode => ({ fields })
+const trees = new Map<StructSchema, MergeTree>()
 
-const metadata: MergeNode = below({ ownerReferences: by('uid'), finalizers: { set: true } })
-
-const container: MergeTree = {
-  env: by('name'),
-  ports: by('containerPort'),
-  volumeMounts: by('mountPath'),
-  volumeDevices: by('devicePath'),
+/** Which lists of a kind merge, and by which key, in a strategic merge patch. A list that the tree does not name is replaced as a whole. */
+export function mergeTreeOf(kind: Pick<Kind, 'group' | 'version' | 'kind' | 'custom'>): MergeTree {
+  const schema = schemaOf(kind)
+  return schema === undefined ? {} : treeOf(schema)
 }
 
-const podSpec: MergeTree = {
-  containers: by('name', container),
-  initContainers: by('name', container),
-  ephemeralContainers: by('name', container),
-  volumes: by('name'),
-  imagePullSecrets: by('name'),
-  hostAliases: by('ip'),
-  topologySpreadConstraints: by('topologyKey'),
-  schedulingGates: by('name'),
-  resourceClaims: by('name'),
+/** Types name themselves, so a tree is known before it is filled. */
+function treeOf(schema: StructSchema): MergeTree {
+  const known = trees.get(schema)
+  if (known !== undefined) return known
+  const tree: MergeTree = {}
+  trees.set(schema, tree)
+  for (const [name, field] of schema.fields) {
+    const node = nodeOf(`${schema.name}.${name}`, field)
+    if (node !== undefined) tree[name] = node
+  }
+  return tree
 }
 
-export const plainTree: MergeTree = { metadata }
-
-export const podTree: MergeTree = {
-  metadata,
-  spec: below(podSpec),
-  status: below({ conditions: by('type'), podIPs: by('ip'), hostIPs: by('ip') }),
+function nodeOf(path: string, schema: Schema): MergeNode | undefined {
+  if (schema.is === 'struct') return { fields: treeOf(schema) }
+  if (schema.is !== 'list' || replacedByPatch.has(path)) return undefined
+  if (schema.set === true) return { set: true }
+  const key = patchOnly[path] ?? schema.keys?.[0]?.name
+  if (key === undefined) return undefined
+  return schema.items.is === 'struct' ? { key, fields: treeOf(schema.items) } : { key }
 }
-
-export const workloadTree: MergeTree = {
-  metadata,
-  spec: below({ template: below({ metadata, spec: below(podSpec) }) }),
-  status: below({ conditions: by('type') }),
-}
-
-export const serviceTree: MergeTree = {
-  metadata,
-  spec: below({ ports: by('port') }),
-  status: below({ conditions: by('type') }),
-}
-
-export const nodeTree: MergeTree = {
-  metadata,
-  spec: below({ podCIDRs: { set: true } }),
-  status: below({ conditions: by('type'), addresses: by('type') }),
-}
-
-export const namespaceTree: MergeTree = { metadata, status: below({ conditions: by('type') }) }
-export const serviceAccountTree: MergeTree = { metadata, secrets: by('name') }

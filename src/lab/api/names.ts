@@ -29,6 +29,12 @@ export const dnsSubdomainErrors = (value: string): Complaints => [
 export const dnsLabelNameErrors = (value: string): Complaints =>
   value.includes('.') ? ['must not contain dots'] : dnsLabelErrors(value)
 
+/** Names that only have to fit into a path: those of roles and bindings. */
+export const pathSegmentErrors = (value: string): Complaints => [
+  ...(value === '.' || value === '..' ? [`may not be '${value}'`] : []),
+  ...['/', '%'].filter((character) => value.includes(character)).map((character) => `may not contain '${character}'`),
+]
+
 /** `name` or `prefix.example/name`: label keys, appProtocol, load-balancer classes. */
 export function qualifiedNameErrors(value: string, whole = 'a valid label key'): Complaints {
   const parts = value.split('/')

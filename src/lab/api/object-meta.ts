@@ -1,5 +1,5 @@
 import { isMap, type Json, listOf, mapOf, textOf } from './access.ts'
-import { type FieldError, forbiddenField, invalidValue, required } from './field-errors.ts'
+import { type FieldError, forbiddenField, invalidValue, required, tooLong } from './field-errors.ts'
 import { labelErrors } from './hooks/pod-validation.ts'
 import type { Kind } from './kind.ts'
 import { qualifiedNameErrors } from './names.ts'
@@ -9,6 +9,7 @@ import type { KubeObject, NewObject, ObjectMeta } from './types.ts'
 export function orderedMeta(meta: Partial<ObjectMeta>): ObjectMeta {
   const { name, generateName, namespace, uid, resourceVersion, generation, creationTimestamp } = meta
   const { deletionTimestamp, deletionGracePeriodSeconds, labels, annotations, ownerReferences, finalizers } = meta
+  const { managedFields } = meta
   const all = {
     name,
     generateName: generateName || undefined,
@@ -23,6 +24,7 @@ export function orderedMeta(meta: Partial<ObjectMeta>): ObjectMeta {
     annotations: filled(annotations),
     ownerReferences: ownerReferences?.length ? ownerReferences : undefined,
     finalizers: finalizers?.length ? finalizers : undefined,
+    managedFields: managedFields?.length ? managedFields : undefined,
   }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)) as unknown as ObjectMeta
 }
@@ -57,10 +59,23 @@ function commonErrors(meta: Json): FieldError[] {
   return [
     ...ownerErrors(meta),
     ...labelErrors(meta['labels'], 'metadata.labels'),
-    ...Object.keys(mapOf(meta['annotations'])).flatMap((key) =>
-      qualifiedNameErrors(key.toLowerCase()).map((words) => invalidValue('metadata.annotations', key, words)),
-    ),
+    ...annotationErrors(mapOf(meta['annotations'])),
     ...finalizerErrors(meta),
+  ]
+}
+
+/** Names and values together, of all annotations (TotalAnnotationSizeLimitB of apimachinery). */
+const maxAnnotationBytes = 256 * 1024
+
+function annotationErrors(annotations: Json): FieldError[] {
+  const field = 'metadata.annotations'
+  const entries = Object.entries(annotations)
+  const size = entries.reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(textOf(value)), 0)
+  return [
+    ...entries.flatMap(([key]) =>
+      qualifiedNameErrors(key.toLowerCase()).map((words) => invalidValue(field, key, words)),
+    ),
+    ...(size > maxAnnotationBytes ? [tooLong(field, maxAnnotationBytes)] : []),
   ]
 }
 

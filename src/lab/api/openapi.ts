@@ -1,46 +1,60 @@
 import { createHash } from 'node:crypto'
 import type { Json } from './access.ts'
 import type { Kind } from './kind.ts'
-import { apiVersionOf, kinds } from './kinds.ts'
-import { bytesField, message, textField } from './protobuf.ts'
+import { apiVersionOf } from './kinds.ts'
+import { documentProtobuf } from './openapi/protobuf.ts'
+import { definitionName, Definitions } from './openapi/types.ts'
+import type { KindRegistry } from './registry.ts'
 
 /**
- * OpenAPI documents that name no fields. A client that finds no schema of a kind checks nothing by itself and merges by
- * the Go types that it was built with; of schemas without merge keys it would make patches that lose list items.
- * The operations are there because kubectl looks for the parameter dryRun before it sends one.
+ * OpenAPI documents: the fields of all kinds with their types, and how lists merge, which kubectl makes its patches by; no
+ * descriptions but those of custom resources. Operations are there as far as kubectl looks for their parameters.
  */
 const title = 'Kubernetes'
 const version = 'v1.36.0'
+const gvkExtension = 'x-kubernetes-group-version-kind'
 
 const gvkOf = ({ group, version, kind }: Kind): Json => ({ group, kind, version })
 
-const pathOf = (kind: Kind): string => {
+const collectionPath = (kind: Kind): string => {
   const root = kind.group === '' ? '/api/v1' : `/apis/${apiVersionOf(kind)}`
-  return `${root}${kind.namespaced ? '/namespaces/{namespace}' : ''}/${kind.plural}/{name}`
+  return `${root}${kind.namespaced ? '/namespaces/{namespace}' : ''}/${kind.plural}`
 }
 
-const dryRun = {
-  name: 'dryRun',
-  in: 'query',
-  description: 'All: the request is checked and answered, and nothing is stored',
-} as const
+const parameters = [
+  { name: 'dryRun', in: 'query', description: 'All: the request is checked and answered, and nothing is stored' },
+  { name: 'fieldValidation', in: 'query', description: 'Ignore, Warn or Strict: what to do about unknown fields' },
+  { name: 'fieldManager', in: 'query', description: 'Who makes the change' },
+] as const
 
-const gvkExtension = 'x-kubernetes-group-version-kind'
+/** What is made of the kinds stays good until these change. */
+const cache = new WeakMap<KindRegistry, { revision: number; values: Map<string, unknown> }>()
+
+function cached<T>(registry: KindRegistry, key: string, make: () => T): T {
+  let entry = cache.get(registry)
+  if (entry?.revision !== registry.revision) {
+    entry = { revision: registry.revision, values: new Map() }
+    cache.set(registry, entry)
+  }
+  if (!entry.values.has(key)) entry.values.set(key, make())
+  return entry.values.get(key) as T
+}
+
+const described = (registry: KindRegistry): Kind[] => registry.all().filter((kind) => kind.review === undefined)
 
 /** /openapi/v2 as JSON. */
-export function openapiV2(): Json {
-  const patch = (kind: Kind): Json => ({
-    parameters: [{ ...dryRun, type: 'string' }],
-    responses: { '200': { description: 'OK' } },
-    [gvkExtension]: gvkOf(kind),
+export const openapiV2 = (registry: KindRegistry): Json =>
+  cached(registry, 'v2', () => {
+    const definitions = new Definitions(2)
+    for (const kind of described(registry)) definitions.add(kind)
+    const patch = (kind: Kind): Json => ({
+      parameters: parameters.map((parameter) => ({ ...parameter, type: 'string' })),
+      responses: { '200': { description: 'OK' } },
+      [gvkExtension]: gvkOf(kind),
+    })
+    const paths = described(registry).map((kind) => [`${collectionPath(kind)}/{name}`, { patch: patch(kind) }])
+    return { swagger: '2.0', info: { title, version }, paths: Object.fromEntries(paths), definitions: definitions.all }
   })
-  return {
-    swagger: '2.0',
-    info: { title, version },
-    paths: Object.fromEntries(kinds.map((kind) => [pathOf(kind), { patch: patch(kind) }])),
-    definitions: {},
-  }
-}
 
 /** As the answer says; clients ask for the older name, which is no valid media type. */
 export const protobufType = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
@@ -48,61 +62,56 @@ export const protobufType = 'application/com.github.proto-openapi.spec.v2.v1.0+p
 export const wantsProtobuf = (accept: string | undefined): boolean =>
   /application\/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+protobuf/.test(accept ?? '')
 
-/**
- * The same as protobuf, which kubectl asks for up to 1.32. Field numbers: OpenAPIv2.proto of google/gnostic-models
- * (Document 1, 2, 8; Paths 2; NamedPathItem 1, 2; PathItem 8; Operation 8, 13; ParametersItem 1; Parameter 2;
- * NonBodyParameter 3; QueryParameterSubSchema 2, 3, 4, 6; NamedAny 1, 2; Any 2).
- */
-export function openapiV2Protobuf(): Buffer {
-  const query = message(
-    textField(2, dryRun.in),
-    textField(3, dryRun.description),
-    textField(4, dryRun.name),
-    textField(6, 'string'),
-  )
-  const parameter = message(bytesField(1, message(bytesField(2, message(bytesField(3, query))))))
-  const paths = kinds.map((kind) => {
-    const { group, version, kind: name } = gvkOf(kind)
-    const yaml = `group: ${JSON.stringify(group)}\nkind: ${name}\nversion: ${version}\n`
-    const extension = message(textField(1, gvkExtension), bytesField(2, message(textField(2, yaml))))
-    const operation = message(bytesField(8, parameter), bytesField(13, extension))
-    return bytesField(2, message(textField(1, pathOf(kind)), bytesField(2, message(bytesField(8, operation)))))
-  })
-  const info = message(textField(1, title), textField(2, version))
-  return message(textField(1, '2.0'), bytesField(2, info), bytesField(8, message(...paths)))
-}
-
-const groupVersions = [...new Set(kinds.map(apiVersionOf))]
+/** /openapi/v2 as protobuf. */
+export const openapiV2Protobuf = (registry: KindRegistry): Buffer =>
+  cached(registry, 'v2 protobuf', () => documentProtobuf(openapiV2(registry)))
 
 /** `api/v1` or `apis/apps/v1`. */
-const v3Path = (groupVersion: string): string => (groupVersion === 'v1' ? 'api/v1' : `apis/${groupVersion}`)
+const v3Path = (kind: Kind): string => (kind.group === '' ? 'api/v1' : `apis/${apiVersionOf(kind)}`)
 
-/** /openapi/v3: where the documents of the groups are. */
-export function openapiV3Index(): Json {
-  const entries = groupVersions.map((groupVersion) => {
-    const path = v3Path(groupVersion)
-    const hash = createHash('sha512')
-      .update(JSON.stringify(openapiV3(path) ?? {}))
-      .digest('hex')
-      .toUpperCase()
-    return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]
+/** /openapi/v3: where the documents of the groups are. The hash is another when a document is. */
+export const openapiV3Index = (registry: KindRegistry): Json =>
+  cached(registry, 'v3', () => {
+    const entries = [...new Set(described(registry).map(v3Path))].map((path) => {
+      const text = JSON.stringify(openapiV3(registry, path))
+      const hash = createHash('sha512').update(text).digest('hex').toUpperCase()
+      return [path, { serverRelativeURL: `/openapi/v3/${path}?hash=${hash}` }]
+    })
+    return { paths: Object.fromEntries(entries) }
   })
-  return { paths: Object.fromEntries(entries) }
-}
 
 /** The document of one group and version, or undefined. `path`: `api/v1` or `apis/apps/v1`. */
-export function openapiV3(path: string): Json | undefined {
-  const own = kinds.filter((kind) => v3Path(apiVersionOf(kind)) === path)
-  if (own.length === 0) return undefined
-  const patch = (kind: Kind): Json => ({
-    parameters: [{ ...dryRun, schema: { type: 'string' } }],
-    responses: { '200': { description: 'OK' } },
-    [gvkExtension]: gvkOf(kind),
-  })
+export function openapiV3(registry: KindRegistry, path: string): Json | undefined {
+  const own = described(registry).filter((kind) => v3Path(kind) === path)
+  return own.length === 0 ? undefined : cached(registry, path, () => documentV3(own))
+}
+
+function documentV3(kinds: readonly Kind[]): Json {
+  const definitions = new Definitions(3)
+  for (const kind of kinds) definitions.add(kind)
   return {
     openapi: '3.0.0',
     info: { title, version },
-    paths: Object.fromEntries(own.map((kind) => [pathOf(kind), { patch: patch(kind) }])),
-    components: { schemas: {} },
+    paths: Object.fromEntries(kinds.flatMap(pathsV3)),
+    components: { schemas: definitions.all },
   }
+}
+
+function pathsV3(kind: Kind): Array<[string, Json]> {
+  const name = definitionName(kind)
+  const content = { 'application/json': { schema: name === '' ? {} : { $ref: `#/components/schemas/${name}` } } }
+  const operation = (action: string): Json => ({
+    ...(action === 'get' || action === 'list'
+      ? {}
+      : { parameters: parameters.map((parameter) => ({ ...parameter, schema: { type: 'string' } })) }),
+    responses: { '200': { description: 'OK', content } },
+    'x-kubernetes-action': action,
+    [gvkExtension]: gvkOf(kind),
+  })
+  const collection = { get: operation('list'), post: operation('post') }
+  const item = { get: operation('get'), put: operation('put'), patch: operation('patch'), delete: operation('delete') }
+  return [
+    [collectionPath(kind), collection],
+    [`${collectionPath(kind)}/{name}`, item],
+  ]
 }

@@ -1,4 +1,4 @@
-import { type FieldError, forbiddenField, invalidValue, notSupported } from './field-errors.ts'
+import { type FieldError, forbiddenField, invalidValue, notSupported, required, tooLong } from './field-errors.ts'
 import { isTrue } from './request.ts'
 import { badRequest, invalid, StatusError, tooLargeVersion } from './status.ts'
 import type { Json } from './access.ts'
@@ -18,13 +18,47 @@ export function isDryRun(query: URLSearchParams, kind: OptionsKind, body: Json =
   return wanted.length > 0
 }
 
+/** What a PATCH may ask for besides dryRun. @throws StatusError 422 */
+export function checkPatchOptions(query: URLSearchParams, isApply: boolean): void {
+  const errors: FieldError[] = []
+  const manager = query.get('fieldManager') ?? ''
+  if (isApply && manager === '') errors.push(required('fieldManager', 'is required for apply patch'))
+  if (!isApply && query.has('force')) errors.push(forbiddenField('force', 'may not be specified for non-apply patch'))
+  refuse('PatchOptions', [...errors, ...writeErrors(query)])
+}
+
+/** What every write may ask for. @throws StatusError 422 */
+export function checkWriteOptions(query: URLSearchParams, kind: OptionsKind): void {
+  refuse(kind, writeErrors(query))
+}
+
+const maxManagerBytes = 128
+const validations = ['', 'Ignore', 'Strict', 'Warn'] as const
+
+function writeErrors(query: URLSearchParams): FieldError[] {
+  const manager = query.get('fieldManager') ?? ''
+  const errors: FieldError[] = []
+  if (Buffer.byteLength(manager) > maxManagerBytes) errors.push(tooLong('fieldManager', maxManagerBytes))
+  if (!/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(manager))
+    errors.push(invalidValue('fieldManager', manager, 'should only contain printable characters'))
+  const validation = query.get('fieldValidation') ?? ''
+  if (!validations.some((known) => known === validation))
+    errors.push(notSupported('fieldValidation', validation, validations))
+  return errors
+}
+
+/** How a real server names the scheme that knows options. */
+const optionsScheme = 'k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27'
+
 const policies = ['Foreground', 'Background', 'Orphan'] as const
 
 /** DeleteOptions from body and query. @throws StatusError 400 or 422 */
 export function deleteOptions(query: URLSearchParams, body: Json): DeleteOptions {
   const { kind } = body
   if (kind !== undefined && kind !== 'DeleteOptions')
-    throw badRequest(`no kind "${kind}" is registered for version "${body['apiVersion'] ?? ''}"`)
+    throw badRequest(
+      `no kind "${kind}" is registered for version "${body['apiVersion'] ?? ''}" in scheme "${optionsScheme}"`,
+    )
   const policy = body['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined
   const orphan =
     body['orphanDependents'] ?? (query.has('orphanDependents') ? isTrue(query.get('orphanDependents')) : undefined)
@@ -37,7 +71,9 @@ export function deleteOptions(query: URLSearchParams, body: Json): DeleteOptions
   const grace = body['gracePeriodSeconds'] ?? numberOf(query.get('gracePeriodSeconds'))
   return {
     ...(typeof grace === 'number' ? { gracePeriodSeconds: grace } : {}),
-    propagationPolicy: policy ?? (orphan === true ? 'Orphan' : 'Background'),
+    ...(policy === undefined && orphan === undefined
+      ? {}
+      : { propagationPolicy: policy ?? (orphan === true ? 'Orphan' : 'Background') }),
     preconditions: body['preconditions'] ?? {},
   }
 }
@@ -64,11 +100,17 @@ export interface ListOptions {
 /** @throws StatusError 400 or 422 */
 export function listOptions(query: URLSearchParams, watching: boolean): ListOptions {
   const initial = query.get('sendInitialEvents')
+  const resourceVersion = versionOf(query.get('resourceVersion'), watching)
+  const limit = Math.max(0, numberOf(query.get('limit')) ?? 0)
+  const token = query.get('continue') || undefined
+  const match = query.get('resourceVersionMatch') ?? ''
+  // Pages at a version, as they were asked for before there was resourceVersionMatch.
+  const pages = match === '' && limit > 0 && (resourceVersion ?? 0) > 0 && token === undefined
   const options: ListOptions = {
-    resourceVersion: versionOf(query.get('resourceVersion'), watching),
-    exact: query.get('resourceVersionMatch') === 'Exact',
-    limit: Math.max(0, numberOf(query.get('limit')) ?? 0),
-    token: query.get('continue') || undefined,
+    resourceVersion,
+    exact: match === 'Exact' || pages,
+    limit,
+    token,
     sendInitialEvents: initial === null || initial === '' ? undefined : isTrue(initial),
     bookmarks: isTrue(query.get('allowWatchBookmarks')),
     timeoutSeconds: numberOf(query.get('timeoutSeconds')),

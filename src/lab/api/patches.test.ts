@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { applyJsonPatch } from './json-patch.ts'
 import { applyMergePatch } from './merge-patch.ts'
-import { podTree, serviceTree } from './merge-trees.ts'
+import { mergeTreeOf } from './merge-trees.ts'
 import { StatusError } from './status.ts'
 import { applyStrategicPatch } from './strategic-patch.ts'
+
+const podTree = mergeTreeOf({ group: '', version: 'v1', kind: 'Pod' })
+const serviceTree = mergeTreeOf({ group: '', version: 'v1', kind: 'Service' })
 
 describe('JSON patch', () => {
   const document = { a: '1', list: ['x', 'y'], 'k/e~y': 1 }

@@ -28,7 +28,7 @@ describe('a protobuf body', () => {
     const of = (kind: string, raw: Buffer): Buffer =>
       message(Buffer.from('k8s\0'), bytesField(1, message(textField(1, 'v1'), textField(2, kind))), bytesField(2, raw))
     expect(() => decodeProtobuf(of('ConfigMap', textField(99, 'x')))).toThrow('field 99 of ConfigMap is not known')
-    expect(() => decodeProtobuf(of('Pod', Buffer.alloc(0)))).toThrow('send application/json')
+    expect(() => decodeProtobuf(of('Node', Buffer.alloc(0)))).toThrow('send application/json')
   })
 
   it('never crashes the decoder', () => {

@@ -104,7 +104,12 @@ function put(object: Json, name: string, type: FieldType, field: Field, path: st
     const value = entry.findLast((part) => part.number === 2)?.bytes ?? Buffer.alloc(0)
     const pair = { [textOf(entry, 1)]: value.toString(type === 'map' ? 'utf8' : 'base64') }
     object[name] = { ...object[name], ...pair }
-  } else if (typeof type === 'object' && 'list' in type)
+  } else if (type === 'quantities') {
+    const entry = fieldsOf(field.bytes)
+    const quantity = entry.findLast((part) => part.number === 2)?.bytes ?? Buffer.alloc(0)
+    object[name] = { ...object[name], [textOf(entry, 1)]: textOf(fieldsOf(quantity), 1) }
+  } else if (typeof type === 'object' && 'inline' in type) Object.assign(object, decode(field.bytes, type.inline, path))
+  else if (typeof type === 'object' && 'list' in type)
     object[name] = [...(object[name] ?? []), decode(field.bytes, type.list, path)]
   else if (typeof type === 'object') object[name] = decode(field.bytes, type.message, path)
   else if (type !== 'skip') {
@@ -113,7 +118,7 @@ function put(object: Json, name: string, type: FieldType, field: Field, path: st
   }
 }
 
-type Scalar = Exclude<FieldType, 'strings' | 'map' | 'bytesMap' | 'skip' | object>
+type Scalar = Exclude<FieldType, 'strings' | 'map' | 'bytesMap' | 'quantities' | 'skip' | object>
 
 /** The zero value of what is no pointer in Go is "not set". */
 const scalars: Readonly<Record<Scalar, (field: Field) => unknown>> = {

@@ -1,3 +1,5 @@
+import { groupMessages } from './protobuf-group-tables.ts'
+
 /**
  * Fields of the messages that stock kubectl sends as protobuf (`kubectl create configmap` and the like, since 1.31):
  * numbers of the generated.proto files of k8s.io/api and k8s.io/apimachinery. A type with `?` is a pointer in Go: its zero
@@ -15,8 +17,12 @@ export type FieldType =
   | 'bytesMap'
   | 'time'
   | 'intOrString'
+  /** Quantities by name. */
+  | 'quantities'
   | 'skip'
   | { message: Message }
+  /** A message whose fields are the object's own in JSON. */
+  | { inline: Message }
   | { list: Message }
 
 /** Fields by number. */
@@ -102,10 +108,12 @@ const labelSelector: Message = {
 
 const rollingUpdate: Message = { 1: ['maxUnavailable', 'intOrString'], 2: ['maxSurge', 'intOrString'] }
 
+const podTemplate: Message = { 1: metadata, 2: ['spec', { message: podSpec }] }
+
 const deploymentSpec: Message = {
   1: ['replicas', 'int?'],
   2: ['selector', { message: labelSelector }],
-  3: ['template', { message: { 1: metadata, 2: ['spec', { message: podSpec }] } }],
+  3: ['template', { message: podTemplate }],
   4: ['strategy', { message: { 1: ['type', 'string'], 2: ['rollingUpdate', { message: rollingUpdate }] } }],
   5: ['minReadySeconds', 'int'],
   6: ['revisionHistoryLimit', 'int?'],
@@ -166,6 +174,8 @@ export const messages: Readonly<Record<string, Message>> = {
   'v1/ServiceAccount': { 1: metadata, 4: ['automountServiceAccountToken', 'bool?'] },
   'v1/Service': { 1: metadata, 2: ['spec', { message: serviceSpec }], 3: ['status', 'skip'] },
   'apps/v1/Deployment': { 1: metadata, 2: ['spec', { message: deploymentSpec }], 3: ['status', 'skip'] },
+  'v1/Pod': { 1: metadata, 2: ['spec', { message: podSpec }], 3: ['status', 'skip'] },
+  ...groupMessages({ metadata, labelSelector, podTemplate }),
   'policy/v1/Eviction': { 1: metadata, 2: ['deleteOptions', { message: deleteOptions }] },
   'v1/DeleteOptions': deleteOptions,
   'meta.k8s.io/v1/DeleteOptions': deleteOptions,

@@ -18,3 +18,7 @@ export const bytesField = (number: number, value: Buffer): Buffer =>
   Buffer.concat([varint((number << 3) | lengthDelimited), varint(value.length), value])
 
 export const textField = (number: number, value: string): Buffer => bytesField(number, Buffer.from(value))
+
+/** A field that holds a whole number or a boolean. */
+export const numberField = (number: number, value: number): Buffer =>
+  Buffer.concat([varint(number << 3), varint(value)])

@@ -1,18 +1,25 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Json } from './access.ts'
+import { accessError, admin, anonymous, type User } from './authorization.ts'
+import { objectFromBody } from './body.ts'
 import * as discovery from './discovery.ts'
 import type { Handlers } from './handlers.ts'
 import { openapiV2, openapiV2Protobuf, openapiV3, openapiV3Index, protobufType, wantsProtobuf } from './openapi.ts'
+import type { KindRegistry } from './registry.ts'
 import { resourceRequest } from './request.ts'
-import { internalError, methodNotAllowed, noSuchResource, StatusError, unauthorized } from './status.ts'
+import { badRequest, internalError, methodNotAllowed, noSuchResource, StatusError, unauthorized } from './status.ts'
 
 /** What the router needs to know of its server. */
 export interface RouterOptions {
   handlers: Handlers
+  kinds: KindRegistry
   token: string
+  users: ReadonlyArray<{ name: string; token: string }>
   /** `address:port` that /api names. */
   serverAddress: string
+  /** Called before anybody is told of what was committed. */
+  beforeAnswer: () => void
   /** Told of errors that are nobody's but ours; the client gets a 500. */
   onError: (error: unknown) => void
 }
@@ -46,9 +53,9 @@ const version = {
 
 /** Answers every request; never throws, never leaves one without an answer. */
 export function router(options: RouterOptions): (message: IncomingMessage, response: ServerResponse) => void {
-  const expected = Buffer.from(`Bearer ${options.token}`)
+  const authenticate = authenticator(options)
   return (message, response) => {
-    route(message, response, options, expected).catch((error: unknown) => fail(response, error, options.onError))
+    route(message, response, options, authenticate).catch((error: unknown) => fail(response, error, options.onError))
   }
 }
 
@@ -56,27 +63,66 @@ async function route(
   message: IncomingMessage,
   response: ServerResponse,
   options: RouterOptions,
-  expected: Buffer,
+  authenticate: (message: IncomingMessage) => User,
 ): Promise<void> {
-  const url = new URL(message.url ?? '/', 'https://api')
-  if (!openPaths.has(url.pathname)) authenticate(message, expected)
+  const url = urlOf(message.url ?? '/')
+  const user = openPaths.has(url.pathname) ? anonymous : authenticate(message)
+  if (!openPaths.has(url.pathname)) {
+    const refused = accessError(user, message, url)
+    if (refused !== undefined) throw refused
+  }
   if (isStatic(url.pathname)) {
     if (message.method !== 'GET') throw methodNotAllowed()
     staticAnswer(message, response, url, options)
     return
   }
-  const request = /^\/apis?(\/|$)/.test(url.pathname) ? resourceRequest(message, url) : undefined
+  const request = /^\/apis?(\/|$)/.test(url.pathname) ? resourceRequest(message, url, options.kinds) : undefined
   if (request === undefined) {
     respond(response, 404, 'text/plain; charset=utf-8', '404 page not found\n')
     return
   }
+  if (request.kind.review !== undefined) {
+    const object = await objectFromBody(message, request.kind)
+    const userOf = (token: string): User | undefined => userOfToken(options, token)
+    return respondJson(response, request.kind.review(object, { user, userOf }, new Date()), 201)
+  }
   const answer = await options.handlers.handle(request, response)
+  options.beforeAnswer()
   if (answer !== undefined) respond(response, answer.code, answer.contentType, answer.body)
 }
 
-function authenticate(message: IncomingMessage, expected: Buffer): void {
-  const given = Buffer.from(message.headers.authorization ?? '')
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw unauthorized()
+/** The target of a request; a path may begin with two slashes. @throws StatusError 400 */
+function urlOf(target: string): URL {
+  try {
+    const url = new URL(target.startsWith('/') ? `https://api${target}` : target, 'https://api')
+    decodeURIComponent(url.pathname)
+    return url
+  } catch {
+    throw badRequest('the URL cannot be parsed')
+  }
+}
+
+/** Who sends a request: by its token; nobody in particular without one. The function throws StatusError 401 for a wrong token. */
+const authenticator =
+  (options: RouterOptions) =>
+  ({ headers }: IncomingMessage): User => {
+    if (headers.authorization === undefined) return anonymous
+    const user = userOfToken(options, headers.authorization.replace(/^Bearer /, ''))
+    if (user === undefined) throw unauthorized()
+    return user
+  }
+
+/** Compares every token in constant time. */
+function userOfToken({ token, users }: RouterOptions, text: string): User | undefined {
+  const given = Buffer.from(text)
+  const is = (own: string): boolean => {
+    const expected = Buffer.from(own)
+    return given.length === expected.length && timingSafeEqual(given, expected)
+  }
+  if (is(token)) return admin
+  const at = users.findIndex((user) => is(user.token))
+  const found = users[at]
+  return found && { name: found.name, uid: String(at + 2), groups: ['system:authenticated'] }
 }
 
 const health = /^\/(healthz|livez|readyz)(\/ping)?$/
@@ -94,44 +140,40 @@ function staticAnswer(message: IncomingMessage, response: ServerResponse, url: U
   const { accept } = message.headers
   if (health.test(path)) return respond(response, 200, 'text/plain; charset=utf-8', 'ok')
   if (path === '/version') return respondJson(response, version)
-  if (path.startsWith('/openapi/')) return openapi(response, path, accept)
+  if (path.startsWith('/openapi/')) return openapi(response, path, accept, options.kinds)
   if ((path === '/api' || path === '/apis') && discovery.wantsAggregated(accept))
-    return respond(response, 200, discovery.aggregatedType, JSON.stringify(discovery.aggregated(path === '/api')))
-  const body = discoveryAnswer(path, options.serverAddress)
+    return respond(response, 200, discovery.aggregatedType, JSON.stringify(discovery.aggregated(options.kinds, path === '/api')))
+  const body = discoveryAnswer(path, options)
   if (body !== undefined) return respondJson(response, body)
   // A version that a known group does not have is a Status; a group that is not known is no path at all.
   const [, root, group = ''] = path.split('/')
-  if (root === 'api' || discovery.apiGroup(group) !== undefined) throw noSuchResource()
+  if (root === 'api' || discovery.apiGroup(options.kinds, group) !== undefined) throw noSuchResource()
   respond(response, 404, 'text/plain; charset=utf-8', '404 page not found\n')
 }
 
-function discoveryAnswer(path: string, serverAddress: string): Json | undefined {
+function discoveryAnswer(path: string, { serverAddress, kinds }: RouterOptions): Json | undefined {
   const [, root, one = '', two = ''] = path.split('/')
-  if (path === '/') return { paths: rootPaths() }
+  if (path === '/') return { paths: discovery.rootPaths(kinds, [...openPaths]) }
   if (path === '/api') return discovery.apiVersions(serverAddress)
-  if (path === '/apis') return discovery.apiGroupList()
-  if (root === 'api') return discovery.resourceList('', one)
-  return two === '' ? discovery.apiGroup(one) : discovery.resourceList(one, two)
+  if (path === '/apis') return discovery.apiGroupList(kinds)
+  if (root === 'api') return discovery.resourceList(kinds, '', one)
+  return two === '' ? discovery.apiGroup(kinds, one) : discovery.resourceList(kinds, one, two)
 }
 
-function rootPaths(): string[] {
-  const groups: Array<{ name: string }> = discovery.apiGroupList()['groups']
-  const names = groups.flatMap(({ name }) => [`/apis/${name}`, `/apis/${name}/v1`])
-  return ['/api', '/api/v1', '/apis', ...names, ...openPaths, '/openapi/v2', '/openapi/v3'].sort()
-}
-
-function openapi(response: ServerResponse, path: string, accept: string | undefined): void {
+function openapi(response: ServerResponse, path: string, accept: string | undefined, kinds: KindRegistry): void {
   if (path === '/openapi/v2') {
-    if (wantsProtobuf(accept)) return respond(response, 200, protobufType, openapiV2Protobuf())
-    return respondJson(response, openapiV2())
+    if (wantsProtobuf(accept)) return respond(response, 200, protobufType, openapiV2Protobuf(kinds))
+    return respondJson(response, openapiV2(kinds))
   }
-  const document = path === '/openapi/v3' ? openapiV3Index() : openapiV3(path.slice('/openapi/v3/'.length))
+  const document = path === '/openapi/v3' ? openapiV3Index(kinds) : openapiV3(kinds, path.slice('/openapi/v3/'.length))
   if (document === undefined) throw noSuchResource()
-  respondJson(response, document)
+  // The index is JSON all the same: that is how a real server sends it.
+  if (path === '/openapi/v3') respond(response, 200, 'text/plain; charset=utf-8', JSON.stringify(document))
+  else respondJson(response, document)
 }
 
-function respondJson(response: ServerResponse, value: Json): void {
-  respond(response, 200, 'application/json', `${JSON.stringify(value)}\n`)
+function respondJson(response: ServerResponse, value: Json, code = 200): void {
+  respond(response, code, 'application/json', `${JSON.stringify(value)}\n`)
 }
 
 function respond(response: ServerResponse, code: number, contentType: string, body: Buffer | string): void {

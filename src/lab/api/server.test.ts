@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
@@ -96,7 +96,7 @@ const brief = ({ type, object }: Json): unknown[] => [type, object.metadata.name
 
 describe('who may ask', () => {
   it('is whoever has the token; health and version are open', async () => {
-    expect(await call('GET', maps, { token: undefined })).toMatchObject({ code: 401, body: { reason: 'Unauthorized' } })
+    expect(await call('GET', maps, { token: undefined })).toMatchObject({ code: 403, body: { reason: 'Forbidden' } })
     expect((await call('GET', maps, { token: 'x' })).code).toBe(401)
     expect(await call('GET', '/readyz', { token: undefined })).toEqual({ code: 200, body: { text: 'ok' } })
     expect((await call('GET', '/version', { token: undefined })).body).toMatchObject({ major: '1', minor: '36' })
@@ -126,11 +126,11 @@ describe('what is not known', () => {
     expect((await call(method, path)).code).toBe(code)
   })
 
-  it('covers media types, and server-side apply', async () => {
+  it('covers media types, and an apply that names no manager', async () => {
     expect((await call('GET', maps, { accept: 'text/html' })).code).toBe(406)
     expect((await call('POST', maps, { type: 'text/plain', body: 'x' })).code).toBe(415)
     const apply = await call('PATCH', `${maps}/x`, { type: 'application/apply-patch+yaml', body: '{}' })
-    expect(apply).toMatchObject({ code: 415, body: { reason: 'UnsupportedMediaType' } })
+    expect(apply).toMatchObject({ code: 422, body: { reason: 'Invalid' } })
     expect((await call('POST', maps, { body: '{"a":' })).body['message']).toContain('unexpected end of JSON input')
     expect((await call('GET', `${maps}?fieldSelector=data.a%3D1`)).body['message']).toContain(
       '"data.a" is not a known field selector: only "metadata.name", "metadata.namespace"',
@@ -225,13 +225,136 @@ describe('the same Events', () => {
 })
 
 describe('a second start in the same folder', () => {
-  it('keeps CA and token', async () => {
-    const again = await startApi({ dir })
+  it('is refused as long as the first one runs', async () => {
+    await expect(startApi({ dir })).rejects.toMatchObject({ code: 'API_STATE_IN_USE' })
+  })
+
+  it('keeps CA, token and objects; versions go on, older ones are gone', async () => {
+    const other = mkdtempSync(join(tmpdir(), 'weft-api-'))
+    const first = await startApi({ dir: other })
+    const made = first.store.create('configmaps', {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'kept', namespace: 'default' },
+    })
+    const before = first.store.contents()
+    const { resourceVersion } = first.store
+    await first.close()
+    const again = await startApi({ dir: other })
     try {
-      expect([again.ca, again.token]).toEqual([api.ca, api.token])
+      expect([again.ca, again.token]).toEqual([first.ca, first.token])
       expect(again.kubeconfig('https://172.30.0.2:6443')).toContain('server: https://172.30.0.2:6443')
+      const kept = again.store.get('configmaps', 'default', 'kept')
+      expect(kept).toEqual(made)
+      expect(Object.isFrozen(kept?.metadata)).toBe(true)
+      expect(again.store.contents().filter(({ object }) => object.metadata.name !== 'kubernetes')).toEqual(
+        before.filter(({ object }) => object.metadata.name !== 'kubernetes'),
+      )
+      expect(Number(again.store.resourceVersion)).toBeGreaterThan(Number(resourceVersion))
+      expect(() => again.store.eventsSince('configmaps', Number(resourceVersion))).toThrow('too old resource version')
     } finally {
       await again.close()
+      rmSync(other, { recursive: true, force: true })
+    }
+  })
+})
+
+/** GET of a server of one's own; lines of JSON as a list. */
+function fetchFrom({ url, token, ca }: EmbeddedApi, path: string): Promise<{ code: number; lines: Json[] }> {
+  return new Promise((done, fail) => {
+    const headers = { authorization: `Bearer ${token}` }
+    const { port } = new URL(url)
+    request({ host: '127.0.0.1', port, path, headers, ca, agent: false }, (answer) => {
+      let text = ''
+      answer.on('data', (chunk) => (text += String(chunk)))
+      answer.on('end', () => {
+        const lines = text.split('\n').filter((line) => line !== '')
+        done({ code: answer.statusCode ?? 0, lines: lines.map((line) => JSON.parse(line)) })
+      })
+    })
+      .on('error', fail)
+      .end()
+  })
+}
+
+describe('what was asked of an earlier process', () => {
+  it('is gone: watches, lists at a version and continue tokens get 410', async () => {
+    const other = mkdtempSync(join(tmpdir(), 'weft-api-'))
+    const first = await startApi({ dir: other })
+    const path = '/api/v1/namespaces'
+    const page = (await fetchFrom(first, `${path}?limit=2`)).lines[0]?.['metadata']
+    await first.close()
+    const again = await startApi({ dir: other })
+    try {
+      const gone = { kind: 'Status', code: 410, reason: 'Expired' }
+      const watching = await fetchFrom(
+        again,
+        `${path}?watch=1&timeoutSeconds=1&resourceVersion=${page.resourceVersion}`,
+      )
+      expect(watching.lines).toMatchObject([{ type: 'ERROR', object: gone }])
+      const exact = `${path}?resourceVersionMatch=Exact&resourceVersion=${page.resourceVersion}`
+      expect(await fetchFrom(again, exact)).toMatchObject({ code: 410, lines: [gone] })
+      const next = `${path}?limit=2&continue=${encodeURIComponent(page.continue)}`
+      expect(await fetchFrom(again, next)).toMatchObject({ code: 410, lines: [gone] })
+    } finally {
+      await again.close()
+      rmSync(other, { recursive: true, force: true })
+    }
+  })
+})
+
+describe('a start after a kill', () => {
+  it('has custom resources and their definitions, managed fields and allocations', async () => {
+    const other = mkdtempSync(join(tmpdir(), 'weft-api-'))
+    const first = await startApi({ dir: other })
+    const names = { plural: 'things', singular: 'thing', kind: 'Thing', listKind: 'ThingList' }
+    const schema = { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object' } } } }
+    first.store.create('customresourcedefinitions', {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'things.example.com' },
+      spec: {
+        group: 'example.com',
+        scope: 'Namespaced',
+        names,
+        versions: [{ name: 'v1', served: true, storage: true, schema }],
+      },
+    })
+    const thing = {
+      apiVersion: 'example.com/v1',
+      kind: 'Thing',
+      metadata: { name: 'one', namespace: 'default' },
+      spec: {},
+    }
+    first.store.create('things.example.com', thing)
+    const applied = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { ports: [{ port: 80 }] } }
+    const headers = { authorization: `Bearer ${first.token}`, 'content-type': 'application/apply-patch+yaml' }
+    const path = '/api/v1/namespaces/default/services/web?fieldManager=test'
+    const code = await new Promise((done, fail) => {
+      const { port } = new URL(first.url)
+      const sent = request({ host: '127.0.0.1', port, method: 'PATCH', path, headers, ca: first.ca }, (answer) => {
+        answer.resume()
+        done(answer.statusCode)
+      })
+      sent.on('error', fail).end(JSON.stringify(applied))
+    })
+    expect(code).toBe(201)
+    // The files as they are now are what is left by kill -9.
+    const copy = mkdtempSync(join(tmpdir(), 'weft-api-'))
+    cpSync(other, copy, { recursive: true })
+    const before = first.store.contents()
+    await first.close()
+    const again = await startApi({ dir: copy })
+    try {
+      const ownEndpoint = ({ object }: { object: Json }): boolean => object['metadata'].name !== 'kubernetes'
+      expect(again.store.contents().filter(ownEndpoint)).toEqual(before.filter(ownEndpoint))
+      expect(again.store.list('things.example.com')).toHaveLength(1)
+      const web = again.store.get('services', 'default', 'web')
+      expect(web?.metadata.managedFields?.[0]).toMatchObject({ manager: 'test', operation: 'Apply' })
+      expect(again.store.allocations.addressError(web?.['spec'].clusterIP)).toContain('already allocated')
+    } finally {
+      await again.close()
+      for (const folder of [other, copy]) rmSync(folder, { recursive: true, force: true })
     }
   })
 })

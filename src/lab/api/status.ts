@@ -95,7 +95,7 @@ export const forbidden = (
 
 /** 422 with one cause a field; `kind` is the kind's name, not the resource's. */
 export function invalid(kind: Pick<Kind, 'group' | 'kind'>, name: string, errors: readonly FieldError[]): StatusError {
-  const texts = errors.map((error) => `${error.field}: ${error.message}`)
+  const texts = [...new Set(errors.map((error) => `${error.field}: ${error.message}`))]
   const list = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`
   const subject = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`
   return new StatusError(422, 'Invalid', `${subject} "${name}" is invalid: ${list}`, {
@@ -121,7 +121,7 @@ export const tooLargeVersion = (wanted: string, current: string): StatusError =>
     retryAfterSeconds: 1,
   })
 
-const bodyTypes = 'application/json, application/yaml'
+const bodyTypes = 'application/json, application/yaml, application/vnd.kubernetes.protobuf'
 
 export const unsupportedBody = (accepted: string = bodyTypes): StatusError =>
   new StatusError(
@@ -135,6 +135,15 @@ export const notAcceptable = (): StatusError =>
     406,
     'NotAcceptable',
     `only the following media types are accepted: application/json, application/yaml`,
+  )
+
+/** The same where no form of an object is known by the name at all. */
+export const noRepresentation = (): StatusError =>
+  new StatusError(
+    406,
+    'NotAcceptable',
+    '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml',
+    {},
   )
 
 export const internalError = (message: string): StatusError =>

@@ -1,15 +1,25 @@
 import { randomUUID } from 'node:crypto'
-import { freeze, listOf, mapOf, sameJson } from './access.ts'
-import { carryOver, changesSpec, checkVersion, draftOf } from './drafts.ts'
+import { copyJson, freeze, listOf, mapOf, sameJson } from './access.ts'
+import { withSharedFields } from './apply/managed-fields.ts'
+import { ownChanged, ownNew, type Tracked } from './apply/track.ts'
+import { carryOver, changesSpec, checkVersion, checkVersionGiven, draftOf } from './drafts.ts'
 import { Allocations } from './allocations.ts'
 import { Collection } from './collection.ts'
+import { definitionController } from './crd/controller.ts'
+import { definitionResource } from './crd/definition-defaults.ts'
+import { kindsOf } from './crd/kinds.ts'
 import type { FieldError } from './field-errors.ts'
+import { bytesOf } from './encoding.ts'
 import { isDeletable, markDeleted, preconditionError } from './deletion.ts'
+import { GarbageCollector } from './garbage.ts'
 import { History } from './history.ts'
 import type { Kind } from './kind.ts'
-import { apiVersionOf, storedKinds } from './kinds.ts'
+import { apiVersionOf } from './kinds.ts'
 import { changedMetaErrors, generatedName, newMetaErrors, orderedObject } from './object-meta.ts'
-import { Owners } from './owners.ts'
+import { NamespaceEnd } from './namespace-end.ts'
+import { Owners, type Placed } from './owners.ts'
+import type { Saved } from './persist/saved.ts'
+import { KindRegistry } from './registry.ts'
 import {
   alreadyExists,
   badRequest,
@@ -24,16 +34,18 @@ import {
 import type { ApiStore, DeleteOptions, KubeObject, NewObject, StoreEvent } from './types.ts'
 
 export interface StoreOptions {
-  /** IPv4 range of cluster IPs. */
+  /** Range of cluster IPs, or one of each family joined by a comma; the first is the primary one. */
   serviceCIDR?: string
   /** Events kept a resource, for watches that resume. */
   historyLimit?: number
   now?: () => Date
   /** 0 ≤ x < 1; for generated names, addresses and ports. */
   random?: () => number
+  /** False: dependents outlive their owners, and content its namespace, as with an API server that no controllers watch. */
+  collect?: boolean
 }
 
-export interface WriteOptions {
+export interface WriteOptions extends Tracked {
   /** Answers as if it had been done. */
   dryRun?: boolean
   /** The call comes over HTTP: rules that hold for clients alone hold too (a pod is bound by its subresource). */
@@ -43,9 +55,16 @@ export interface WriteOptions {
 /** Namespaces that may not be deleted (admission plugin NamespaceLifecycle). */
 const immortal = new Set(['default', 'kube-system', 'kube-public'])
 
+/** Labels of its node that a pod gets when it is bound (admission plugin PodTopologyLabels). */
+const topologyLabels = new Set(['topology.kubernetes.io/zone', 'topology.kubernetes.io/region'])
+
 /** Objects in memory, with the rules of a real API server. Everything is synchronous; objects that come out are frozen. */
 export class MemoryStore implements ApiStore {
   readonly allocations: Allocations
+  /** What is served: the table, and custom resources. */
+  readonly kinds = new KindRegistry()
+  readonly #historyLimit: number
+  readonly #define: (event: StoreEvent) => void
   readonly #collections = new Map<string, Collection>()
   readonly #histories = new Map<string, History>()
   readonly #owners = new Owners()
@@ -53,17 +72,23 @@ export class MemoryStore implements ApiStore {
   readonly #queue: StoreEvent[] = []
   readonly #now: () => Date
   readonly #random: () => number
+  #onHold: ((object: KubeObject) => void) | undefined
+  #garbage: GarbageCollector | undefined
+  #namespaceEnd: NamespaceEnd | undefined
   #delivering = false
   #version = 0
 
   constructor(options: StoreOptions = {}) {
     this.#now = options.now ?? (() => new Date())
     this.#random = options.random ?? Math.random
-    this.allocations = new Allocations(options.serviceCIDR ?? '10.43.0.0/16', this.#random)
-    for (const resource of storedKinds.keys()) {
-      this.#collections.set(resource, new Collection())
-      this.#histories.set(resource, new History(options.historyLimit ?? 10_000))
-    }
+    this.allocations = new Allocations((options.serviceCIDR ?? '10.43.0.0/16').split(','), this.#random)
+    this.#historyLimit = options.historyLimit ?? 10_000
+    for (const { resource } of this.kinds.stored()) this.#open(resource)
+    this.#define = definitionController(this, () => seconds(this.#now()))
+    this.subscribe(this.#define)
+    if (options.collect === false) return
+    this.#garbage = new GarbageCollector(this)
+    this.#namespaceEnd = new NamespaceEnd(this)
   }
 
   get resourceVersion(): string {
@@ -88,6 +113,57 @@ export class MemoryStore implements ApiStore {
     return this.#owners.living(uid)?.object
   }
 
+  /** An object that lives and its resource, by its uid. */
+  living(uid: string): Placed | undefined {
+    return this.#owners.living(uid)
+  }
+
+  /** Objects that name an owner. */
+  dependentsOf(uid: string): Placed[] {
+    return this.#owners.dependentsOf(uid)
+  }
+
+  isServed(apiVersion: string, kind: string): boolean {
+    return this.kinds.isServed(apiVersion, kind)
+  }
+
+  /** Objects in a namespace, by resource; those with none are left out. */
+  countsIn(namespace: string): Map<string, number> {
+    const counts = [...this.#collections].map(([resource, all]) => [resource, all.countIn(namespace)] as const)
+    return new Map(counts.filter(([, count]) => count > 0))
+  }
+
+  /** `configmaps.` or `deployments.apps`. */
+  qualifiedName(resource: string): string {
+    const { plural, group } = this.#kindOf(resource)
+    return `${plural}.${group}`
+  }
+
+  /** The time, as objects have it. */
+  now(): string {
+    return seconds(this.#now())
+  }
+
+  /** Changes metadata alone, for the collector: an object that would not be valid any more can still lose an owner or a finalizer. */
+  setMetadata(resource: string, object: KubeObject): KubeObject {
+    const kind = this.#kindOf(resource)
+    const old = this.#existing(kind, object)
+    if (old === undefined) throw notFound(kind, object.metadata.name)
+    return this.#replace(kind, { ...structuredClone(old), metadata: structuredClone(object.metadata) }, old, {})
+  }
+
+  /** PUT …/finalize: replaces the finalizers in the spec of a namespace; one that terminates goes with its last one. */
+  finalizeNamespace(object: KubeObject, options: WriteOptions = {}): KubeObject {
+    const kind = this.#kindOf('namespaces')
+    const old = this.#existing(kind, object)
+    if (old === undefined) throw notFound(kind, object.metadata.name)
+    checkVersion(kind, object, old)
+    const draft = copyJson(old)
+    const finalizers: string[] = mapOf(object['spec'])['finalizers'] ?? []
+    draft['spec'] = finalizers.length === 0 ? {} : { finalizers }
+    return this.#replace(kind, draft, old, options)
+  }
+
   /** Events of a resource after a version. @throws StatusError 410 if some of them are forgotten */
   eventsSince(resource: string, version: number): StoreEvent[] {
     const events = this.#histories.get(resource)?.since(version)
@@ -95,8 +171,27 @@ export class MemoryStore implements ApiStore {
     return events
   }
 
+  /** The objects of a resource as they were at an earlier version, in order; undefined if that is forgotten. */
+  listAt(resource: string, namespace: string | undefined, version: number): KubeObject[] | undefined {
+    const events = this.#histories.get(resource)?.since(version)
+    if (events === undefined) return undefined
+    const past = new Collection()
+    for (const object of this.list(resource, namespace)) past.set(object)
+    for (const { type, object, old } of events.toReversed()) {
+      if (namespace !== undefined && object.metadata.namespace !== namespace) continue
+      if (type === 'ADDED') past.delete(object)
+      else if (old !== undefined) past.set(old)
+    }
+    return past.list(namespace)
+  }
+
+  /** Forgets the past, as a real server does every five minutes: older versions get 410 from now on. */
+  compact(): void {
+    for (const history of this.#histories.values()) history.forget(this.#version)
+  }
+
   create(resource: string, object: NewObject, options: WriteOptions = {}): KubeObject {
-    const kind = kindOf(resource)
+    const kind = this.#kindOf(resource)
     const draft = draftOf(kind, object)
     if (draft.metadata.resourceVersion !== undefined)
       throw new StatusError(500, undefined, 'resourceVersion should not be set on objects to be created')
@@ -104,7 +199,8 @@ export class MemoryStore implements ApiStore {
     if (!draft.metadata.name) draft.metadata.name = generateName ? generatedName(generateName, this.#random) : ''
     this.#stampNew(kind, draft)
     kind.defaults?.(draft)
-    kind.admit?.(draft)
+    ownNew(kind, draft, options, seconds(this.#now()))
+    kind.admit?.(draft, this)
     if (kind.namespaced) this.#checkNamespace(kind, draft)
     const { namespace = '', name } = draft.metadata
     const errors = [...newMetaErrors(kind, draft.metadata), ...(kind.validate?.(draft, undefined, true) ?? [])]
@@ -113,21 +209,23 @@ export class MemoryStore implements ApiStore {
     if (existing !== undefined) throw alreadyExists(kind, name, existing.metadata.deletionTimestamp !== undefined)
     refuse(kind, name, kind.allocate?.(draft, undefined, this) ?? [])
     if (options.dryRun === true) return freeze(orderedObject(draft, kind, apiVersionOf(kind)))
-    const created = this.#commit(kind, draft, undefined)
-    this.#collectIfOrphaned(kind, created)
-    return created
+    return this.#commit(kind, draft, undefined)
   }
 
   update(resource: string, object: KubeObject, options: WriteOptions = {}): KubeObject {
-    const kind = kindOf(resource)
+    const kind = this.#kindOf(resource)
     const old = this.#existing(kind, object)
     if (old === undefined) return this.#createByUpdate(kind, object, options)
     checkVersion(kind, object, old)
+    if (options.fromClient === true) checkVersionGiven(kind, object)
     const draft = draftOf(kind, object)
     carryOver(kind, draft, old)
     kind.beforeUpdate?.(draft, old)
     kind.defaults?.(draft)
-    const errors = changedMetaErrors(draft.metadata, old.metadata)
+    ownChanged(kind, draft, old, object.metadata.managedFields, options, seconds(this.#now()))
+    // A real server looks twice at the metadata of its own kinds, and says twice what is wrong.
+    const once = changedMetaErrors(draft.metadata, old.metadata)
+    const errors = kind.custom === undefined ? [...once, ...once] : once
     const fromClient = options.fromClient === true
     refuse(kind, old.metadata.name, [...errors, ...(kind.validate?.(draft, old, fromClient) ?? [])])
     refuse(kind, old.metadata.name, kind.allocate?.(draft, old, this) ?? [])
@@ -135,19 +233,24 @@ export class MemoryStore implements ApiStore {
   }
 
   updateStatus(resource: string, object: KubeObject, options: WriteOptions = {}): KubeObject {
-    const kind = kindOf(resource)
+    const kind = this.#kindOf(resource)
     if (!kind.statusSubresource) throw noSuchResource()
     const old = this.#existing(kind, object)
     if (old === undefined) throw notFound(kind, object.metadata.name)
     checkVersion(kind, object, old)
+    if (options.fromClient === true) checkVersionGiven(kind, object)
     const given = draftOf(kind, object)
-    const draft = structuredClone(old)
-    draft['status'] = mapOf(given['status'])
+    const draft = copyJson(old)
+    draft['status'] = kind.custom === undefined ? mapOf(given['status']) : given['status']
+    if (kind.custom !== undefined) draft.apiVersion = given.apiVersion
     if (kind.statusTakesMetadata) {
       const { labels = {}, annotations = {} } = given.metadata
       Object.assign(draft.metadata, { labels, annotations })
     }
     kind.statusDefaults?.(draft)
+    const writer = { manager: 'kube-controller-manager', subresource: 'status', ...options.writer }
+    const sent = object.metadata.managedFields
+    ownChanged(kind, draft, old, sent, { ...options, writer }, seconds(this.#now()))
     refuse(kind, old.metadata.name, kind.validateStatus?.(draft) ?? [])
     return this.#replace(kind, draft, old, options)
   }
@@ -164,7 +267,7 @@ export class MemoryStore implements ApiStore {
     options: DeleteOptions = {},
     write: WriteOptions = {},
   ): { object: KubeObject; gone: boolean } {
-    const kind = kindOf(resource)
+    const kind = this.#kindOf(resource)
     const old = this.get(resource, namespace, name)
     if (old === undefined) throw notFound(kind, name)
     const refused = preconditionError(kind, old, options.preconditions)
@@ -175,13 +278,13 @@ export class MemoryStore implements ApiStore {
     // Only a pod's last version carries the marks of deletion.
     const last = gone && resource !== 'pods' ? old : marked
     if (write.dryRun === true) return { object: freeze(last), gone }
-    if (gone) return { object: this.#erase(kind, last, old, options.propagationPolicy), gone }
+    if (gone) return { object: this.#erase(kind, last, old), gone }
     return { object: sameJson(marked, old) ? old : this.#commit(kind, marked, old), gone }
   }
 
   /** POST …/binding: assigns a pod to a node. @throws StatusError 409 if it has one, or is being deleted */
   bind(namespace: string, name: string, nodeName: string, options: WriteOptions = {}): KubeObject {
-    const kind = kindOf('pods')
+    const kind = this.#kindOf('pods')
     const old = this.get('pods', namespace, name)
     if (old === undefined) throw notFound(kind, name)
     const binding = { ...kind, plural: 'pods/binding' }
@@ -189,18 +292,81 @@ export class MemoryStore implements ApiStore {
       throw conflict(binding, name, `pod ${name} is being deleted, cannot be assigned to a host`)
     if (old['spec'].nodeName !== undefined)
       throw conflict(binding, name, `pod ${name} is already assigned to node "${old['spec'].nodeName}"`)
-    const draft = structuredClone(old)
+    if ((old['spec'].schedulingGates ?? []).length > 0)
+      throw conflict(binding, name, `pod ${name} has non-empty .spec.schedulingGates`)
+    const draft = copyJson(old)
     draft['spec'].nodeName = nodeName
+    const node = this.get('nodes', undefined, nodeName)
+    const topology = Object.entries(node?.metadata.labels ?? {}).filter(([name]) => topologyLabels.has(name))
+    if (topology.length > 0)
+      draft.metadata.labels = { ...draft.metadata.labels, ...Object.fromEntries(topology) }
     const time = seconds(this.#now())
     const scheduled = { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: time }
     const others = listOf(mapOf(draft['status'])['conditions']).filter((c) => c['type'] !== 'PodScheduled')
     draft['status'] = { ...mapOf(draft['status']), conditions: [...others, scheduled] }
+    const writer = { manager: 'kube-scheduler', subresource: 'binding' }
+    ownChanged(kind, draft, old, undefined, { writer }, time)
     return this.#replace(kind, draft, old, options)
+  }
+
+  /** An object as it is stored, as JSON. */
+  jsonOf(resource: string, object: KubeObject): Buffer {
+    const kind = this.kinds.storedKind(resource)
+    // The definition of a custom resource may have gone since.
+    return kind === undefined ? Buffer.from(JSON.stringify(object)) : bytesOf(kind, object)
+  }
+
+  /** All objects, for a snapshot. */
+  contents(): { resource: string; object: KubeObject }[] {
+    return [...this.#collections].flatMap(([resource, collection]) =>
+      collection.list().map((object) => ({ resource, object })),
+    )
+  }
+
+  /**
+   * Fills an empty store with what an earlier one held. What happened until then is forgotten: watches from older versions get 410. Returns
+   * resources that are not served any more, whose objects are left out.
+   */
+  restore({ version, objects }: Saved): Set<string> {
+    this.#version = version
+    const unknown = new Set<string>()
+    const all = [...objects]
+    const defines = ({ resource }: Placed): boolean => resource === definitionResource
+    // Definitions first: they say what else there can be.
+    for (const { resource, object } of [...all.filter(defines), ...all.filter((one) => !defines(one))]) {
+      const kind = this.kinds.storedKind(resource)
+      if (kind === undefined) unknown.add(resource)
+      else this.#place(kind, freeze(withSharedFields(object)), undefined)
+    }
+    for (const history of this.#histories.values()) history.forget(version)
+    // What was under way when the other process ended goes on.
+    for (const { resource, object } of this.contents()) {
+      this.#garbage?.look({ resource, object })
+      if (resource === 'namespaces') this.#namespaceEnd?.look(object)
+      if (resource === definitionResource) this.#define({ type: 'MODIFIED', resource, object })
+    }
+    return unknown
+  }
+
+  /** `listener` is called before an object that holds addresses or ports is committed. */
+  beforeHold(listener: (object: KubeObject) => void): void {
+    this.#onHold = listener
   }
 
   subscribe(listener: (event: StoreEvent) => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
+  }
+
+  #kindOf(resource: string): Kind {
+    const kind = this.kinds.storedKind(resource)
+    if (kind === undefined) throw noSuchResource()
+    return kind
+  }
+
+  #open(resource: string): void {
+    this.#collections.set(resource, new Collection())
+    this.#histories.set(resource, new History(this.#historyLimit))
   }
 
   #collection(resource: string): Collection {
@@ -223,7 +389,7 @@ export class MemoryStore implements ApiStore {
     const { namespace, name } = draft.metadata
     if (!namespace) throw badRequest('an empty namespace may not be set during creation')
     const object = this.get('namespaces', undefined, namespace)
-    if (object === undefined) throw notFound(kindOf('namespaces'), namespace)
+    if (object === undefined) throw notFound(this.#kindOf('namespaces'), namespace)
     if (object.metadata.deletionTimestamp === undefined) return
     throw forbidden(
       kind,
@@ -241,48 +407,59 @@ export class MemoryStore implements ApiStore {
 
   #existing(kind: Kind, object: KubeObject): KubeObject | undefined {
     const { namespace, name } = object.metadata
-    return this.get(kind.plural, kind.namespaced ? namespace : undefined, name)
+    return this.get(kind.resource, kind.namespaced ? namespace : undefined, name)
   }
 
   #createByUpdate(kind: Kind, object: KubeObject, options: WriteOptions): KubeObject {
     if (!kind.createOnUpdate) throw notFound(kind, object.metadata.name)
     const { uid: _uid, resourceVersion: _version, ...metadata } = object.metadata
-    return this.create(kind.plural, { ...object, metadata }, options)
+    return this.create(kind.resource, { ...object, metadata }, options)
   }
 
   /** Commits an update, unless it changes nothing; erases the object if it was waiting for just that. */
   #replace(kind: Kind, draft: KubeObject, old: KubeObject, options: WriteOptions): KubeObject {
     draft.metadata.resourceVersion = old.metadata.resourceVersion
-    if (kind.generation && changesSpec(draft, old)) draft.metadata.generation = (old.metadata.generation ?? 0) + 1
+    if (kind.generation && changesSpec(kind, draft, old)) draft.metadata.generation = (old.metadata.generation ?? 0) + 1
     const next = orderedObject(draft, kind, apiVersionOf(kind))
     if (sameJson(next, old)) return old
     if (options.dryRun === true) return freeze(next)
-    if (kind.plural !== 'namespaces' && isDeletable(next)) {
-      this.#erase(kind, next, old, undefined)
+    if (isDeletable(next)) {
+      // Watchers see the object as it was last stored, with what held it.
+      this.#erase(kind, old, old)
       return freeze(next)
     }
-    const committed = this.#commit(kind, next, old)
-    if (kind.plural === 'namespaces') this.#finishNamespace(next.metadata.name)
-    return committed
+    return this.#commit(kind, next, old)
   }
 
   #commit(kind: Kind, draft: KubeObject, old: KubeObject | undefined): KubeObject {
+    if (kind.held !== undefined) this.#onHold?.(draft)
     draft.metadata.resourceVersion = String(++this.#version)
     const object = freeze(orderedObject(draft, kind, apiVersionOf(kind)))
-    this.#hold(kind, object, old)
-    this.#collection(kind.plural).set(object)
-    this.#owners.set(kind.plural, object)
-    const event: StoreEvent = { type: old === undefined ? 'ADDED' : 'MODIFIED', resource: kind.plural, object }
+    this.#place(kind, object, old)
+    const event: StoreEvent = { type: old === undefined ? 'ADDED' : 'MODIFIED', resource: kind.resource, object }
     this.#publish(old === undefined ? event : { ...event, old })
     return object
   }
 
-  #erase(
-    kind: Kind,
-    last: KubeObject,
-    old: KubeObject,
-    policy: DeleteOptions['propagationPolicy'] = 'Background',
-  ): KubeObject {
+  #place(kind: Kind, object: KubeObject, old: KubeObject | undefined): void {
+    this.#hold(kind, object, old)
+    this.#collection(kind.resource).set(object)
+    this.#owners.set(kind.resource, object)
+    if (kind.resource === definitionResource) this.#serve(object.metadata.name, kindsOf(object))
+  }
+
+  /** What a definition says is served from the moment it is stored until it is gone. */
+  #serve(resource: string, kinds: Kind[]): void {
+    this.kinds.replace(resource, kinds)
+    if (kinds.length > 0) {
+      if (!this.#collections.has(resource)) this.#open(resource)
+      return
+    }
+    this.#collections.delete(resource)
+    this.#histories.delete(resource)
+  }
+
+  #erase(kind: Kind, last: KubeObject, old: KubeObject): KubeObject {
     const object = freeze(
       orderedObject(
         { ...last, metadata: { ...last.metadata, resourceVersion: String(++this.#version) } },
@@ -291,12 +468,10 @@ export class MemoryStore implements ApiStore {
       ),
     )
     this.#hold(kind, undefined, old)
-    this.#collection(kind.plural).delete(old)
+    this.#collection(kind.resource).delete(old)
     this.#owners.delete(old)
-    this.#publish({ type: 'DELETED', resource: kind.plural, object, old })
-    this.#releaseDependents(old.metadata.uid, policy)
-    const { namespace } = old.metadata
-    if (namespace !== undefined) this.#finishNamespace(namespace)
+    if (kind.resource === definitionResource) this.#serve(old.metadata.name, [])
+    this.#publish({ type: 'DELETED', resource: kind.resource, object, old })
     return object
   }
 
@@ -308,58 +483,16 @@ export class MemoryStore implements ApiStore {
     if (after !== undefined) this.allocations.take(after.addresses, after.ports)
   }
 
-  /** What the garbage collector does when an owner is gone. */
-  #releaseDependents(uid: string, policy: DeleteOptions['propagationPolicy']): void {
-    for (const { resource, object } of this.#owners.dependentsOf(uid)) {
-      const others = (object.metadata.ownerReferences ?? []).filter((owner) => owner.uid !== uid)
-      const keeps = policy === 'Orphan' || others.some((owner) => this.byUid(owner.uid) !== undefined)
-      const { namespace, name } = object.metadata
-      if (keeps) this.#disown(kindOf(resource), object, others)
-      else if (this.get(resource, namespace, name)?.metadata.uid === object.metadata.uid)
-        this.delete(resource, namespace, name, { propagationPolicy: 'Background' })
-    }
-  }
-
-  #disown(
-    kind: Kind,
-    object: KubeObject,
-    ownerReferences: NonNullable<KubeObject['metadata']['ownerReferences']>,
-  ): void {
-    this.#commit(kind, { ...object, metadata: { ...object.metadata, ownerReferences } }, object)
-  }
-
-  /** An object all of whose owners are of kinds served here, and gone, goes too. */
-  #collectIfOrphaned(kind: Kind, object: KubeObject): void {
-    const owners = object.metadata.ownerReferences ?? []
-    const gone = owners.every((owner) => isServed(owner.apiVersion, owner.kind) && this.byUid(owner.uid) === undefined)
-    if (owners.length > 0 && gone) this.delete(kind.plural, object.metadata.namespace, object.metadata.name)
-  }
-
   #deleteNamespace(kind: Kind, old: KubeObject, write: WriteOptions): { object: KubeObject; gone: boolean } {
     const { name } = old.metadata
     if (immortal.has(name)) throw forbidden(kind, name, 'this namespace may not be deleted')
     if (old.metadata.deletionTimestamp !== undefined) return { object: old, gone: false }
-    const draft = structuredClone(old)
+    const draft = copyJson(old)
     draft.metadata.deletionTimestamp = seconds(this.#now())
     draft['status'] = { ...mapOf(draft['status']), phase: 'Terminating' }
     if (write.dryRun === true) return { object: freeze(draft), gone: false }
-    const object = this.#commit(kind, draft, old)
-    for (const { plural, namespaced } of storedKinds.values())
-      if (namespaced)
-        for (const content of this.list(plural, name))
-          if (this.get(plural, name, content.metadata.name) !== undefined)
-            this.delete(plural, name, content.metadata.name)
-    this.#finishNamespace(name)
-    return { object, gone: false }
-  }
-
-  /** A namespace that terminates goes when it is empty and nobody else's finalizer holds it. */
-  #finishNamespace(name: string): void {
-    const namespace = this.get('namespaces', undefined, name)
-    if (namespace?.metadata.deletionTimestamp === undefined) return
-    if ([...this.#collections.values()].some((collection) => collection.countIn(name) > 0)) return
-    const kind = kindOf('namespaces')
-    if ((namespace.metadata.finalizers ?? []).length === 0) this.#erase(kind, namespace, namespace, undefined)
+    if (isDeletable(draft)) return { object: this.#erase(kind, draft, old), gone: true }
+    return { object: this.#commit(kind, draft, old), gone: false }
   }
 
   /** Listeners see events in the order of commits, also when one of them writes. */
@@ -370,21 +503,23 @@ export class MemoryStore implements ApiStore {
     this.#delivering = true
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift())
-        for (const listener of this.#listeners) listener(next)
+        this.#deliver(next)
     } finally {
       this.#delivering = false
     }
   }
-}
 
-function kindOf(resource: string): Kind {
-  const kind = storedKinds.get(resource)
-  if (kind === undefined) throw noSuchResource()
-  return kind
+  #deliver(event: StoreEvent): void {
+    for (const listener of this.#listeners) listener(event)
+    try {
+      this.#garbage?.onEvent(event)
+      this.#namespaceEnd?.onEvent(event)
+    } catch (error) {
+      // What may not be deleted stays; the write that led here has been done all the same.
+      if (!(error instanceof StatusError)) throw error
+    }
+  }
 }
-
-const isServed = (apiVersion: string, name: string): boolean =>
-  [...storedKinds.values()].some((kind) => kind.kind === name && apiVersionOf(kind) === apiVersion)
 
 function refuse(kind: Kind, name: string, errors: readonly FieldError[]): void {
   if (errors.length > 0) throw invalid(kind, name, errors)

@@ -1,4 +1,5 @@
 import { isMap, type Json, sameJson } from './access.ts'
+import { goText } from './go-text.ts'
 import type { MergeNode, MergeTree } from './kind.ts'
 import { badRequest, StatusError } from './status.ts'
 
@@ -24,7 +25,7 @@ function mergeMaps(target: Json, patch: Json, tree: MergeTree): Json {
   if (directive === 'replace') return without(patch, directives)
   if (directive === 'delete') return {}
   if (directive !== undefined && directive !== 'merge')
-    throw broken(`unknown patch type: ${String(directive)} in map: ${goMap(patch)}`)
+    throw broken(`unknown patch type: ${String(directive)} in map: ${goText(patch)}`)
   const result = { ...target }
   if (Array.isArray(patch['$retainKeys'])) retain(result, patch['$retainKeys'])
   for (const [key, value] of Object.entries(patch)) {
@@ -81,7 +82,7 @@ function mergeItems(list: readonly unknown[], patch: readonly unknown[], key: st
   const added: Json[] = []
   for (const item of patch.filter(isMap)) {
     if (item['$patch'] === 'replace' && item[key] === undefined) continue
-    if (item[key] === undefined) throw broken(`map: ${goMap(item)} does not contain declared merge key: ${key}`)
+    if (item[key] === undefined) throw broken(`map: ${goText(item)} does not contain declared merge key: ${key}`)
     if (item['$patch'] === 'delete') {
       result = result.filter((other) => !sameJson(other[key], item[key]))
       continue
@@ -118,10 +119,4 @@ function arrange(
     result.push(item)
   }
   return [...result, ...others]
-}
-
-/** A map as Go prints it, for messages. */
-function goMap(map: Json): string {
-  const entries = Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `map[${entries.map(([key, value]) => `${key}:${isMap(value) ? goMap(value) : String(value)}`).join(' ')}]`
 }

@@ -1,3 +1,5 @@
+import type { ManagedFieldsEntry } from './apply/managed-fields.ts'
+
 /** Any Kubernetes object as JSON has it. The embedded API does not type kinds one by one. */
 export interface KubeObject {
   apiVersion: string
@@ -21,6 +23,8 @@ export interface ObjectMeta {
   annotations?: Record<string, string>
   ownerReferences?: OwnerReference[]
   finalizers?: string[]
+  /** Who owns which fields; shared between objects and never changed in place. */
+  managedFields?: readonly ManagedFieldsEntry[]
 }
 
 export interface OwnerReference {
@@ -65,6 +69,8 @@ export interface ApiStore {
   updateStatus(resource: string, object: KubeObject): KubeObject
   /** DELETE: with finalizers or a pod's grace period it only sets deletionTimestamp. Returns the object as it is then. */
   remove(resource: string, namespace: string | undefined, name: string, options?: DeleteOptions): KubeObject
+  /** POST …/binding: gives a pod its node, that node's topology labels and the condition PodScheduled, in one event. */
+  bind(namespace: string, name: string, nodeName: string): KubeObject
   /** Called after each commit, in order, synchronously; must not throw. Returns the unsubscribe function. */
   subscribe(listener: (event: StoreEvent) => void): () => void
   /** The latest resourceVersion given out. */

@@ -1,5 +1,19 @@
 import { Cache, type IndexBy } from './cache.ts'
-import type { Deployment, EndpointSlice, Lease, Node, Pod, ReplicaSet, Service } from './kinds.ts'
+import type {
+  ControllerRevision,
+  DaemonSet,
+  Deployment,
+  Endpoints,
+  EndpointSlice,
+  Job,
+  Lease,
+  Node,
+  Pod,
+  PodDisruptionBudget,
+  ReplicaSet,
+  Service,
+  StatefulSet,
+} from './kinds.ts'
 import type { KubeObject } from '../api/types.ts'
 import { controllerOf, joinKey } from './objects.ts'
 
@@ -12,6 +26,16 @@ export interface Caches {
   endpointslices: Cache<EndpointSlice>
   replicasets: Cache<ReplicaSet>
   deployments: Cache<Deployment>
+  statefulsets: Cache<StatefulSet>
+  daemonsets: Cache<DaemonSet>
+  controllerrevisions: Cache<ControllerRevision>
+  jobs: Cache<Job>
+  endpoints: Cache<Endpoints>
+  namespaces: Cache<KubeObject>
+  serviceaccounts: Cache<KubeObject>
+  configmaps: Cache<KubeObject>
+  persistentvolumeclaims: Cache<KubeObject>
+  poddisruptionbudgets: Cache<PodDisruptionBudget>
 }
 
 /** The label of a slice that names its Service (discovery.k8s.io/v1, LabelServiceName). */
@@ -43,6 +67,20 @@ export const createCaches = (): Caches => ({
   endpointslices: new Cache<EndpointSlice>({ service: byService }),
   replicasets: new Cache<ReplicaSet>({ controller: byController, namespace: byNamespace, label: byLabel }),
   deployments: new Cache<Deployment>({ namespace: byNamespace }),
+  statefulsets: new Cache<StatefulSet>({ namespace: byNamespace }),
+  daemonsets: new Cache<DaemonSet>({ namespace: byNamespace }),
+  controllerrevisions: new Cache<ControllerRevision>({
+    controller: byController,
+    namespace: byNamespace,
+    label: byLabel,
+  }),
+  jobs: new Cache<Job>({ namespace: byNamespace }),
+  endpoints: new Cache<Endpoints>(),
+  namespaces: new Cache<KubeObject>(),
+  serviceaccounts: new Cache<KubeObject>(),
+  configmaps: new Cache<KubeObject>(),
+  persistentvolumeclaims: new Cache<KubeObject>(),
+  poddisruptionbudgets: new Cache<PodDisruptionBudget>({ namespace: byNamespace }),
 })
 
 /** Objects of a namespace that have at least one of the wanted labels; a superset of what a selector with these labels matches. */

@@ -9,9 +9,26 @@ export function canonical(value: unknown): string {
   return `{${fields.join(',')}}`
 }
 
-/** Deep equality of JSON values; values written by the same code have the same order of fields, which is much faster to find out. */
-export const same = (a: unknown, b: unknown): boolean =>
-  a === b || JSON.stringify(a) === JSON.stringify(b) || canonical(a) === canonical(b)
+/** Deep equality of JSON values, whatever the order of fields; a field that is undefined is none. */
+export function same(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, at) => same(item, b[at]))
+  return !Array.isArray(b) && sameFields(a as Fields, b as Fields)
+}
+
+type Fields = Record<string, unknown>
+
+function sameFields(a: Fields, b: Fields): boolean {
+  let left = 0
+  for (const name in b) if (b[name] !== undefined) left++
+  for (const name in a) {
+    if (a[name] === undefined) continue
+    if (!same(a[name], b[name])) return false
+    left--
+  }
+  return left === 0
+}
 
 /** The letters that Kubernetes uses in generated names: no vowels, nothing that looks like another (apimachinery, util/rand). */
 const nameLetters = 'bcdfghjklmnpqrstvwxz2456789'

@@ -12,6 +12,21 @@ export interface ControllerContext {
   clock: Clock
   /** Writes an Event about the object. */
   record: (source: string, object: KubeObject, occurrence: Occurrence) => void
+  settings: ControllerSettings
+}
+
+/** What a cluster may be set up with; kube-controller-manager has a flag for each but the last. */
+export interface ControllerSettings {
+  /** A node whose Lease is older counts as lost. */
+  nodeGraceMs: number
+  /** How long a Node may be away before its pods are removed. */
+  nodeQuarantineMs: number
+  /** Where nodes that have no podCIDR get one from, one range a family; none: they get none. */
+  clusterCIDRs: readonly string[]
+  /** The API's certificate authority (PEM), for the ConfigMap that every namespace has. */
+  rootCA: string
+  /** Which of the nodes that take a pod it goes to; undefined leaves it to the scheduler. */
+  prefer?: (pod: KubeObject, fitting: readonly string[]) => string | undefined
 }
 
 /**

@@ -2,18 +2,28 @@ import type { ApiStore } from '../api/types.ts'
 import { createCaches } from './caches.ts'
 import { feedCaches } from './cache.ts'
 import { systemClock, type Clock } from './clock.ts'
-import { runController, type ControllerContext } from './controller.ts'
+import { runController, type ControllerContext, type ControllerSettings } from './controller.ts'
+import { daemonSetController } from './daemonset/index.ts'
 import { deploymentController } from './deployment/index.ts'
+import { disruptionController } from './disruption/index.ts'
+import { endpointsController } from './endpoints/index.ts'
 import { endpointSliceController } from './endpointslice/index.ts'
 import { EventRecorder } from './events.ts'
 import { messageOf } from './failure.ts'
+import { jobController } from './job/index.ts'
+import { mirroringController } from './mirroring/index.ts'
+import { namespaceController } from './namespace/index.ts'
+import { taintEvictionController } from './node/eviction.ts'
 import { nodeController } from './node/index.ts'
-import { podGarbageController } from './podgc/index.ts'
+import { nodeGraceMs } from './node/health.ts'
+import { nodeQuarantineMs, podGarbageController } from './podgc/index.ts'
 import type { WorkQueue } from './queue.ts'
 import { replicaSetController } from './replicaset/index.ts'
 import { schedulerController } from './scheduler/index.ts'
+import { statefulSetController } from './statefulset/index.ts'
+import { volumeClaimController } from './volumeclaim/index.ts'
 
-export interface ControllersOptions {
+export interface ControllersOptions extends Partial<ControllerSettings> {
   /** Told of failures, one line each. */
   log?: (line: string) => void
   /** Stops everything when aborted, as `close` does. */
@@ -24,8 +34,6 @@ export interface ControllersOptions {
   clock?: Clock
   /** Uniform in [0, 1), for the jitter of retries. */
   random?: () => number
-  /** How long a Node may be away before its pods are removed. */
-  nodeQuarantineMs?: number
 }
 
 export interface Controllers {
@@ -41,15 +49,25 @@ export function startControllers(store: ApiStore, options: ControllersOptions = 
   const recorder = new EventRecorder(store, clock, (error) => log(`events: ${messageOf(error)}`))
   const record: ControllerContext['record'] = (source, object, occurrence) =>
     recorder.record(source, object, occurrence)
-  const context: ControllerContext = { store, caches, clock, record }
+  const settings: ControllerSettings = { nodeGraceMs, nodeQuarantineMs, clusterCIDRs: [], rootCA: '', ...options }
+  const context: ControllerContext = { store, caches, clock, record, settings }
   const idling = waitersFor(() => queues.every((queue) => queue.idle))
   const queues: WorkQueue[] = [
     deploymentController(context),
     replicaSetController(context),
+    statefulSetController(context),
+    daemonSetController(context),
+    jobController(context),
     schedulerController(context),
     endpointSliceController(context),
+    endpointsController(context),
     nodeController(context),
-    podGarbageController(context, options.nodeQuarantineMs),
+    taintEvictionController(context),
+    podGarbageController(context),
+    mirroringController(context),
+    namespaceController(context),
+    volumeClaimController(context),
+    disruptionController(context),
   ].map((controller) =>
     runController(controller, { clock, log, onIdle: idling.check, ...(random === undefined ? {} : { random }) }),
   )

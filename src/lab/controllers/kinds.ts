@@ -16,6 +16,7 @@ export interface Condition {
   lastUpdateTime?: string
   lastHeartbeatTime?: string
   lastProbeTime?: string | null
+  observedGeneration?: number
 }
 
 export interface Toleration {
@@ -52,6 +53,13 @@ export interface NodeSelectorTerm {
   matchFields?: { key: string; operator: string; values?: string[] }[]
 }
 
+export interface TopologySpreadConstraint {
+  maxSkew: number
+  topologyKey: string
+  whenUnsatisfiable: string
+  labelSelector?: LabelSelector
+}
+
 export interface PodSpec {
   nodeName?: string
   schedulerName?: string
@@ -64,6 +72,10 @@ export interface PodSpec {
     nodeAffinity?: { requiredDuringSchedulingIgnoredDuringExecution?: { nodeSelectorTerms: NodeSelectorTerm[] } }
   }
   tolerations?: Toleration[]
+  topologySpreadConstraints?: TopologySpreadConstraint[]
+  hostNetwork?: boolean
+  restartPolicy?: string
+  volumes?: { name: string; [source: string]: unknown }[]
   containers: Container[]
   initContainers?: Container[]
 }
@@ -127,6 +139,111 @@ export interface Deployment extends KubeObject {
   status?: DeploymentStatus
 }
 
+/** A template that a StatefulSet or DaemonSet had; `data` holds it. */
+export interface ControllerRevision extends KubeObject {
+  revision: number
+  data?: { spec?: { template?: PodTemplate } }
+}
+
+export interface StatefulSetStatus {
+  observedGeneration?: number
+  replicas: number
+  readyReplicas?: number
+  currentReplicas?: number
+  updatedReplicas?: number
+  availableReplicas: number
+  currentRevision?: string
+  updateRevision?: string
+  collisionCount?: number
+}
+
+export interface StatefulSet extends KubeObject {
+  spec: {
+    replicas?: number
+    serviceName?: string
+    selector: LabelSelector
+    template: PodTemplate
+    podManagementPolicy?: string
+    minReadySeconds?: number
+    revisionHistoryLimit?: number
+    ordinals?: { start?: number }
+    updateStrategy?: { type?: string; rollingUpdate?: { partition?: number; maxUnavailable?: number | string } }
+    volumeClaimTemplates?: NewObject[]
+    persistentVolumeClaimRetentionPolicy?: { whenDeleted?: string; whenScaled?: string }
+  }
+  status?: StatefulSetStatus
+}
+
+export interface DaemonSetStatus {
+  currentNumberScheduled: number
+  numberMisscheduled: number
+  desiredNumberScheduled: number
+  numberReady: number
+  observedGeneration?: number
+  updatedNumberScheduled?: number
+  numberAvailable?: number
+  numberUnavailable?: number
+}
+
+export interface DaemonSet extends KubeObject {
+  spec: {
+    selector: LabelSelector
+    template: PodTemplate
+    updateStrategy?: {
+      type?: string
+      rollingUpdate?: { maxUnavailable?: number | string; maxSurge?: number | string }
+    }
+    minReadySeconds?: number
+    revisionHistoryLimit?: number
+  }
+  status?: DaemonSetStatus
+}
+
+export interface Job extends KubeObject {
+  spec: {
+    completions?: number
+    parallelism?: number
+    backoffLimit?: number
+    completionMode?: string
+    suspend?: boolean
+    ttlSecondsAfterFinished?: number
+    template: PodTemplate
+  }
+  status?: {
+    conditions?: Condition[]
+    startTime?: string
+    completionTime?: string
+    active?: number
+    succeeded?: number
+    failed?: number
+    ready?: number
+    terminating?: number
+    uncountedTerminatedPods?: object
+  }
+}
+
+export interface PodDisruptionBudget extends KubeObject {
+  spec: { selector?: LabelSelector; minAvailable?: number | string; maxUnavailable?: number | string }
+  status?: { conditions?: Condition[]; [field: string]: unknown }
+}
+
+export interface EndpointAddress {
+  ip: string
+  hostname?: string
+  nodeName?: string
+  targetRef?: { kind: string; namespace: string; name: string; uid: string }
+}
+
+export interface EndpointSubset {
+  addresses?: EndpointAddress[]
+  notReadyAddresses?: EndpointAddress[]
+  ports?: EndpointPort[]
+}
+
+export interface Endpoints extends KubeObject {
+  subsets?: EndpointSubset[]
+}
+
 export interface ServicePort {
   name?: string
   protocol?: string
@@ -177,8 +294,8 @@ export interface NewEndpointSlice extends NewObject {
 }
 
 export interface Node extends KubeObject {
-  spec?: { unschedulable?: boolean; taints?: Taint[] }
-  status?: { conditions?: Condition[] }
+  spec?: { unschedulable?: boolean; taints?: Taint[]; podCIDR?: string; podCIDRs?: string[] }
+  status?: { conditions?: Condition[]; allocatable?: Record<string, string> }
 }
 
 export interface Lease extends KubeObject {

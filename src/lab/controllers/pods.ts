@@ -6,7 +6,7 @@ export const conditionOf = (
   type: string,
 ): Condition | undefined => object.status?.conditions?.find((condition) => condition.type === type)
 
-export const isPodReady = (pod: Pod): boolean => conditionOf(pod, 'Ready')?.status === 'True'
+export const isPodReady = (pod: Pod): boolean => readySinceMs(pod) !== undefined
 
 /** Its containers have ended for good. */
 export const isPodFinished = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
@@ -14,10 +14,17 @@ export const isPodFinished = (pod: Pod): boolean => pod.status?.phase === 'Succe
 /** Counts towards a workload's replicas: neither finished nor on its way out. */
 export const isPodActive = (pod: Pod): boolean => !isPodFinished(pod) && !isTerminating(pod)
 
+/** What was found out of a pod's status. Objects of the store never change, and a workload's pods are looked at again and again. */
+const readySince = new WeakMap<Pod, { sinceMs: number | undefined }>()
+
 /** Milliseconds since the epoch since when the pod is Ready; undefined if it is not. */
 export function readySinceMs(pod: Pod): number | undefined {
+  const known = readySince.get(pod)
+  if (known !== undefined) return known.sinceMs
   const ready = conditionOf(pod, 'Ready')
-  return ready?.status === 'True' ? timeOf(ready.lastTransitionTime) : undefined
+  const sinceMs = ready?.status === 'True' ? timeOf(ready.lastTransitionTime) : undefined
+  readySince.set(pod, { sinceMs })
+  return sinceMs
 }
 
 /** Ready for at least `minReadySeconds`. */

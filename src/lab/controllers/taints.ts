@@ -41,7 +41,8 @@ const managedKeys: ReadonlySet<string> = new Set([notReadyTaint, unreachableTain
 
 /**
  * The taints a node should have: those of others as they are, those of its state as the node lifecycle controller sets them. A node that has
- * never said whether it is ready gets none (the real controller takes away the one that admission gave it).
+ * never said whether it is ready gets none (the real controller takes away the one that admission gave it). Those that evict come and go after
+ * the others are right, with a write of their own: a pod may be bound in between.
  */
 export function desiredTaints(node: Node, time: string): Taint[] {
   const written = node.spec?.taints ?? []
@@ -50,8 +51,12 @@ export function desiredTaints(node: Node, time: string): Taint[] {
     ...(node.spec?.unschedulable === true ? [{ key: unschedulableTaint, effect: 'NoSchedule' }] : []),
     ...(key === undefined ? [] : ['NoSchedule', 'NoExecute'].map((effect) => ({ key, effect }))),
   ]
-  const kept = written.filter((taint) => !managedKeys.has(taint.key) || wanted.some((one) => isSameTaint(one, taint)))
-  const added = wanted.filter((taint) => !written.some((one) => isSameTaint(one, taint)))
+  const isKept = (taint: Taint): boolean => !managedKeys.has(taint.key) || wanted.some((one) => isSameTaint(one, taint))
+  const isNew = (taint: Taint): boolean => !written.some((one) => isSameTaint(one, taint))
+  const first = [...written.filter((taint) => !isKept(taint)), ...wanted.filter(isNew)]
+  const staged = first.some(({ effect }) => effect !== 'NoExecute')
+  const kept = written.filter((taint) => isKept(taint) || (staged && taint.effect === 'NoExecute'))
+  const added = wanted.filter((taint) => isNew(taint) && !(staged && taint.effect === 'NoExecute'))
   return [...kept, ...added.map((taint) => ({ ...taint, timeAdded: time }))]
 }
 

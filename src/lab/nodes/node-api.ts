@@ -1,4 +1,4 @@
-import { ApiClient, isConflict, isNotFound } from '../../kube/client.ts'
+import { ApiClient, isConflict, isNotFound, isRecreated } from '../../kube/client.ts'
 import { resourcePath } from '../../kube/paths.ts'
 import { nodeLease, nodeStatus } from './node-status.ts'
 import type { Pod, PodStatus } from './pod.ts'
@@ -49,7 +49,7 @@ async function unlessGone(call: Promise<unknown>): Promise<void> {
   try {
     await call
   } catch (error) {
-    if (!isNotFound(error) && !isConflict(error)) throw error
+    if (!isNotFound(error) && !isConflict(error) && !isRecreated(error)) throw error
   }
 }
 

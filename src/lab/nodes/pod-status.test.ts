@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Pod } from './pod.ts'
-import { runningStatus, sameStatus, waitingStatus } from './pod-status.ts'
+import { completesAtOnce, runningStatus, sameStatus, succeededStatus, waitingStatus } from './pod-status.ts'
 
 const pod: Pod = {
   metadata: { name: 'p', namespace: 'shop', uid: 'u1' },
@@ -45,5 +45,29 @@ it('waitingStatus says why', () => {
   expect(status).toMatchObject({
     phase: 'Pending',
     containerStatuses: [{ state: { waiting: { reason: 'CreatePodSandboxError', message: 'no room' } } }],
+  })
+})
+
+describe('a pod of a Job', () => {
+  const owned = (kind: string, restartPolicy: string): Pod => ({
+    metadata: { ...pod.metadata, ownerReferences: [{ kind, controller: true }] },
+    spec: { ...pod.spec, restartPolicy },
+  })
+
+  it('completes at once, unlike all others', () => {
+    expect(completesAtOnce(owned('Job', 'Never'))).toBe(true)
+    expect(completesAtOnce(owned('Job', 'OnFailure'))).toBe(true)
+    expect(completesAtOnce(owned('ReplicaSet', 'Always'))).toBe(false)
+    expect(completesAtOnce({ ...pod, spec: { ...pod.spec, restartPolicy: 'Never' } })).toBe(false)
+  })
+
+  it('is what kubectl calls Completed', () => {
+    const status = succeededStatus(owned('Job', 'Never'), '172.30.0.11', at(1))
+    expect(status).toMatchObject({
+      phase: 'Succeeded',
+      containerStatuses: [{ ready: false, state: { terminated: { exitCode: 0, reason: 'Completed' } } }],
+    })
+    expect(condition(status, 'Ready')).toMatchObject({ status: 'False', reason: 'PodCompleted' })
+    expect(condition(status, 'Initialized')?.status).toBe('True')
   })
 })

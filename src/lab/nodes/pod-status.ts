@@ -28,6 +28,33 @@ export function runningStatus(pod: Pod, facts: PodFacts): PodStatus {
   }
 }
 
+/** A Job's pod: nothing of its image runs in a lab, so it is done as soon as it is seen. */
+export const completesAtOnce = ({ metadata, spec }: Pod): boolean =>
+  (spec.restartPolicy === 'Never' || spec.restartPolicy === 'OnFailure') &&
+  (metadata.ownerReferences ?? []).some(({ kind, controller }) => kind === 'Job' && controller === true)
+
+/** Whether the pod's containers have ended for good: nothing is left to do for it but to remove it. */
+export const isFinished = ({ status }: Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed'
+
+/** The status of a pod whose containers have all ended well. */
+export function succeededStatus(pod: Pod, hostIP: string, now: Date): PodStatus {
+  const startTime = pod.status?.startTime ?? rfc3339(now)
+  const done = (container: Container) => ({ ...completed(pod, container, startTime), ready: false })
+  return {
+    phase: 'Succeeded',
+    hostIP,
+    hostIPs: [{ ip: hostIP }],
+    startTime,
+    conditions: conditionsOf(pod, false, rfc3339(now)).map((condition) =>
+      condition.status === 'False' && startConditions.includes(condition.type)
+        ? { ...condition, reason: 'PodCompleted' }
+        : condition,
+    ),
+    initContainerStatuses: (pod.spec.initContainers ?? []).map((container) => completed(pod, container, startTime)),
+    containerStatuses: pod.spec.containers.map(done),
+  }
+}
+
 /** The status of a pod that cannot start yet: still Pending, with the reason where kubectl shows it. */
 export function waitingStatus(pod: Pod, hostIP: string, reason: string, message: string, now: Date): PodStatus {
   return {

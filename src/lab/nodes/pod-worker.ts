@@ -6,7 +6,7 @@ import { PodEcho } from './echo.ts'
 import { echoPorts } from './echo-ports.ts'
 import type { NodeApi } from './node-api.ts'
 import { type Pod, podKey, type Service } from './pod.ts'
-import { runningStatus, sameStatus, waitingStatus } from './pod-status.ts'
+import { completesAtOnce, isFinished, runningStatus, sameStatus, succeededStatus, waitingStatus } from './pod-status.ts'
 import { ensureSandbox, removeSandbox } from './sandbox.ts'
 
 /** What all pods of a node share. */
@@ -93,6 +93,8 @@ export class PodWorker {
   }
 
   private async bringUp(): Promise<void> {
+    if (isFinished(this.pod)) return
+    if (completesAtOnce(this.pod)) return this.complete()
     try {
       this.echo ??= await this.host.limit(() => this.wire())
     } catch (error) {
@@ -103,6 +105,11 @@ export class PodWorker {
     }
     await this.serve()
     this.host.log('pod running', { pod: podKey(this.pod), podIP: this.podIP, ports: this.echo.openPorts })
+  }
+
+  private async complete(): Promise<void> {
+    await this.host.api.reportPod(this.pod, succeededStatus(this.pod, this.host.nodeAddress, new Date()))
+    this.host.log('pod completed', { pod: podKey(this.pod) })
   }
 
   private async serve(): Promise<void> {

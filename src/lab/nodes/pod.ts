@@ -9,10 +9,12 @@ export interface Pod {
     deletionGracePeriodSeconds?: number
     resourceVersion?: string
     generation?: number
+    ownerReferences?: { kind: string; controller?: boolean }[]
   }
   spec: {
     nodeName?: string
     hostNetwork?: boolean
+    restartPolicy?: string
     containers: Container[]
     initContainers?: Container[]
     terminationGracePeriodSeconds?: number

@@ -1,10 +1,5 @@
-import type { ApiStore, NewObject } from '../api/types.ts'
+import type { NewObject } from '../api/types.ts'
 import type { PlannedNode } from '../topology/plan.ts'
-
-/** Creates the Node of each node, with what a cloud and the node IPAM controller would have filled in. */
-export function createNodeObjects(store: ApiStore, nodes: PlannedNode[]): void {
-  for (const node of nodes) store.create('nodes', nodeObject(node))
-}
 
 /** A Node before its kubelet has said anything. The labels are those that a kubelet sets, the old beta ones included: manifests still select by them. */
 export function nodeObject({ name, address, podCIDR, zone }: PlannedNode): NewObject {

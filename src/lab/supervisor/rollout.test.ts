@@ -28,3 +28,24 @@ it('says why a pod does not run', () => {
     'Pod shop/x: Pending, no room',
   ])
 })
+
+it('waits for StatefulSets, DaemonSets and Jobs; a pod that has ended well is none to wait for', () => {
+  const seen = { observedGeneration: 2 }
+  const missing = {
+    statefulsets: [{ spec: { replicas: 2 }, status: { ...seen, availableReplicas: 1 } }],
+    daemonsets: [{ status: { ...seen, desiredNumberScheduled: 3, numberAvailable: 2 } }],
+    jobs: [{ spec: {}, status: {} }],
+  }
+  expect(unfinished(store(missing))).toEqual([
+    'StatefulSet shop/x: 1 of 2 replicas available',
+    'DaemonSet shop/x: 2 of 3 pods available',
+    'Job shop/x: not complete',
+  ])
+  const finished = {
+    statefulsets: [{ spec: { replicas: 2 }, status: { ...seen, availableReplicas: 2 } }],
+    daemonsets: [{ status: { ...seen, desiredNumberScheduled: 3, numberAvailable: 3 } }],
+    jobs: [{ spec: {}, status: { conditions: [{ type: 'Complete', status: 'True' }] } }],
+    pods: [{ status: { phase: 'Succeeded' } }],
+  }
+  expect(unfinished(store(finished))).toEqual([])
+})

@@ -5,7 +5,35 @@ import type { ApiStore, KubeObject } from '../api/types.ts'
  * Conditions are those of `kubectl rollout status` and `kubectl wait --for=condition=Ready`.
  */
 export function unfinished(store: Pick<ApiStore, 'list'>): string[] {
-  return [...store.list('deployments').flatMap(deploymentProblem), ...store.list('pods').flatMap(podProblem)]
+  return [
+    ...store.list('deployments').flatMap(deploymentProblem),
+    ...store.list('statefulsets').flatMap(statefulSetProblem),
+    ...store.list('daemonsets').flatMap(daemonSetProblem),
+    ...store.list('jobs').flatMap(jobProblem),
+    ...store.list('pods').flatMap(podProblem),
+  ]
+}
+
+const isSeen = ({ metadata, status }: KubeObject): boolean =>
+  (status?.observedGeneration ?? 0) >= (metadata.generation ?? 0)
+
+function statefulSetProblem(set: KubeObject): string[] {
+  const wanted: number = set['spec']?.replicas ?? 1
+  const available: number = set['status']?.availableReplicas ?? 0
+  if (isSeen(set) && available >= wanted) return []
+  return [`StatefulSet ${nameOf(set)}: ${available} of ${wanted} replicas available`]
+}
+
+function daemonSetProblem(set: KubeObject): string[] {
+  const { desiredNumberScheduled: wanted = 0, numberAvailable: available = 0 } = set['status'] ?? {}
+  if (isSeen(set) && available >= wanted) return []
+  return [`DaemonSet ${nameOf(set)}: ${available} of ${wanted} pods available`]
+}
+
+function jobProblem(job: KubeObject): string[] {
+  const conditions: { type: string; status: string }[] = job['status']?.conditions ?? []
+  const isDone = conditions.some(({ type, status }) => type === 'Complete' && status === 'True')
+  return isDone || job['spec']?.suspend === true ? [] : [`Job ${nameOf(job)}: not complete`]
 }
 
 function deploymentProblem(deployment: KubeObject): string[] {
@@ -19,6 +47,7 @@ function deploymentProblem(deployment: KubeObject): string[] {
 
 function podProblem(pod: KubeObject): string[] {
   const conditions: { type: string; status: string; message?: string }[] = pod['status']?.conditions ?? []
+  if (pod['status']?.phase === 'Succeeded') return []
   if (conditions.some(({ type, status }) => type === 'Ready' && status === 'True')) return []
   const scheduled = conditions.find(({ type }) => type === 'PodScheduled')
   const waiting = pod['status']?.containerStatuses?.[0]?.state?.waiting

@@ -27,6 +27,7 @@ function parseMark(comment: string | undefined): TableMark | undefined {
  * names is replaced by one built beside it, and leaves in a transaction of its own when everything is in the new one.
  */
 export class ServiceTable implements Target {
+  readonly transactional = true
   readonly #rules: ConstantRules = constantRules('ip')
   readonly #mark: TableMark
   readonly #namespace: NetworkNamespace | undefined

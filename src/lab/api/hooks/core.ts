@@ -1,7 +1,8 @@
+import { cidrErrors } from '../addresses.ts'
 import { type Json, listOf, mapOf, sameJson, stringsOf, textOf } from '../access.ts'
-import { type FieldError, forbiddenField, invalidValue, required } from '../field-errors.ts'
-import { configKeyErrors } from '../names.ts'
-import { fill } from './pod-defaults.ts'
+import { type FieldError, forbiddenField, invalidValue, oneOf, required } from '../field-errors.ts'
+import { configKeyErrors, labelValueErrors, qualifiedNameErrors } from '../names.ts'
+import { fill, firstOf } from './pod-defaults.ts'
 
 /** Namespaces carry their own name as a label, and a finalizer that the namespace controller takes off. */
 export function defaultNamespace(namespace: Json): void {
@@ -27,12 +28,12 @@ export function defaultSecret(secret: Json): void {
   secret['data'] = { ...mapOf(secret['data']), ...Object.fromEntries(encoded) }
 }
 
-const requiredKeys: Readonly<Record<string, readonly string[]>> = {
-  'kubernetes.io/tls': ['tls.crt', 'tls.key'],
-  'kubernetes.io/dockerconfigjson': ['.dockerconfigjson'],
-  'kubernetes.io/dockercfg': ['.dockercfg'],
-  'kubernetes.io/ssh-auth': ['ssh-privatekey'],
-}
+const requiredKeys: ReadonlyMap<string, readonly string[]> = new Map([
+  ['kubernetes.io/tls', ['tls.crt', 'tls.key']],
+  ['kubernetes.io/dockerconfigjson', ['.dockerconfigjson']],
+  ['kubernetes.io/dockercfg', ['.dockercfg']],
+  ['kubernetes.io/ssh-auth', ['ssh-privatekey']],
+])
 
 export function secretErrors(secret: Json, old: Json | undefined): FieldError[] {
   const data = mapOf(secret['data'])
@@ -41,7 +42,7 @@ export function secretErrors(secret: Json, old: Json | undefined): FieldError[] 
       ? [invalidValue('type', secret['type'], 'field is immutable')]
       : []),
     ...keyErrors(data, 'data'),
-    ...(requiredKeys[textOf(secret['type'])] ?? [])
+    ...(requiredKeys.get(textOf(secret['type'])) ?? [])
       .filter((key) => data[key] === undefined)
       .map((key) => required(`data[${key}]`)),
     ...immutableErrors(secret, old, ['data']),
@@ -88,6 +89,7 @@ const nodeInfoFields = [
 export function defaultNode(node: Json): void {
   node['spec'] = mapOf(node['spec'])
   node['status'] = mapOf(node['status'])
+  firstOf(node['spec'] as Json, 'podCIDR', 'podCIDRs', [mapOf(node['spec'])['podCIDR']])
   const status = node['status'] as Json
   fill(status, 'daemonEndpoints', { kubeletEndpoint: { Port: 0 } })
   const blank = Object.fromEntries(nodeInfoFields.map((field) => [field, '']))
@@ -104,12 +106,40 @@ export function admitNode(node: Json): void {
   spec['taints'] = [...taints, { key: notReady, effect: 'NoSchedule' }]
 }
 
-/** A pod range is given to a node once. */
+/** A pod range and a provider's id are given to a node once. */
 export function nodeErrors(node: Json, old: Json | undefined): FieldError[] {
-  const before = mapOf(old?.['spec'])['podCIDR']
-  return before !== undefined && mapOf(node['spec'])['podCIDR'] !== before
-    ? [forbiddenField('spec.podCIDRs', 'node updates may not change podCIDR except from "" to valid')]
-    : []
+  const [spec, before] = [mapOf(node['spec']), mapOf(old?.['spec'])]
+  const changed = (field: string): boolean => Boolean(before[field]) && spec[field] !== before[field]
+  const once = (field: string, shown: string, words: string): FieldError[] =>
+    changed(field) ? [forbiddenField(shown, `node updates may not change ${words} except from "" to valid`)] : []
+  return [
+    ...listOf(spec['taints']).flatMap((taint, i) => taintErrors(taint, `metadata.taints[${i}]`)),
+    ...textsOf(spec['podCIDRs']).flatMap((cidr, i) =>
+      cidrErrors(cidr).map((words) => invalidValue(`spec.podCIDRs[${i}]`, cidr, words)),
+    ),
+    ...once('podCIDR', 'spec.podCIDRs', 'podCIDR'),
+    ...once('providerID', 'spec.providerID', 'providerID'),
+  ]
+}
+
+const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
+
+const taintErrors = (taint: Json, path: string): FieldError[] => [
+  ...qualifiedNameErrors(textOf(taint['key'])).map((words) => invalidValue(`${path}.key`, taint['key'], words)),
+  ...labelValueErrors(textOf(taint['value'])).map((words) => invalidValue(`${path}.value`, taint['value'], words)),
+  ...oneOf(`${path}.effect`, taint['effect'], ['NoSchedule', 'PreferNoSchedule', 'NoExecute']),
+]
+
+/** Numbers of a Lease (pkg/apis/coordination/validation). */
+export function leaseErrors(lease: Json): FieldError[] {
+  const { leaseDurationSeconds: duration, leaseTransitions: transitions } = mapOf(lease['spec'])
+  const tooShort = typeof duration === 'number' && duration <= 0
+  const negative = typeof transitions === 'number' && transitions < 0
+  return [
+    ...(tooShort ? [invalidValue('spec.leaseDurationSeconds', duration, 'must be greater than 0')] : []),
+    ...(negative ? [invalidValue('spec.leaseTransitions', transitions, 'must be greater than or equal to 0')] : []),
+  ]
 }
 
 export function defaultEndpoints(endpoints: Json): void {
@@ -166,7 +196,9 @@ function renamed(event: Json, names: ReadonlyArray<readonly [string, string]>, a
 }
 
 export function defaultEndpointSlice(slice: Json): void {
-  fill(slice, 'endpoints', [])
+  // Both are written even when nothing was given: a slice of a Service without pods has neither.
+  fill(slice, 'endpoints', null)
+  fill(slice, 'ports', null)
   for (const endpoint of listOf(slice['endpoints'])) fill(endpoint, 'conditions', {})
   for (const port of listOf(slice['ports'])) {
     fill(port, 'name', '')

@@ -1,4 +1,5 @@
 import { isMap, type Json, listOf, mapOf, textOf } from '../access.ts'
+import type { HookContext } from '../kind.ts'
 import { forbidden } from '../status.ts'
 
 /** Sets a field that is absent. */
@@ -64,7 +65,7 @@ function defaultVolume(volume: Json): void {
   const sources = Object.keys(volume).filter((field) => field !== 'name')
   if (sources.length === 0) volume['emptyDir'] = {}
   for (const source of sources) {
-    const mode = modes[source]
+    const mode = Object.hasOwn(modes, source) ? modes[source] : undefined
     if (mode !== undefined && isMap(volume[source])) fill(volume[source], mode, 0o644)
   }
   if (isMap(volume['hostPath'])) fill(volume['hostPath'], 'type', '')
@@ -94,19 +95,25 @@ const priorities: Readonly<Record<string, number>> = {
 }
 
 /** What the admission plugin Priority adds. @throws StatusError 403 for a class that there is not */
-export function admitPod(pod: Json): void {
+export function admitPod(pod: Json, context: HookContext): void {
   const spec = pod['spec'] as Json
   const name = textOf(spec['priorityClassName'])
-  const priority = name === '' ? 0 : Object.hasOwn(priorities, name) ? priorities[name] : undefined
+  const classes = context.list('priorityclasses')
+  const chosen = classes.find((one) => (name === '' ? one['globalDefault'] === true : nameOf(one) === name))
+  const known = Object.hasOwn(priorities, name) ? priorities[name] : undefined
+  const priority = chosen?.['value'] ?? (name === '' ? 0 : known)
   if (priority === undefined)
     throw forbidden(
       { group: '', plural: 'pods', kind: 'Pod' },
-      textOf(mapOf(pod['metadata'])['name']),
+      nameOf(pod),
       `no PriorityClass with name ${name} was found`,
     )
+  if (chosen !== undefined) spec['priorityClassName'] = nameOf(chosen)
   fill(spec, 'priority', priority)
-  fill(spec, 'preemptionPolicy', 'PreemptLowerPriority')
+  fill(spec, 'preemptionPolicy', chosen?.['preemptionPolicy'] ?? 'PreemptLowerPriority')
 }
+
+const nameOf = (object: Json): string => textOf(mapOf(object['metadata'])['name'])
 
 /** What the admission plugin DefaultTolerationSeconds adds, on create and update. */
 function tolerateEviction(spec: Json): void {
@@ -121,16 +128,44 @@ const tolerates = (toleration: Json, taint: string): boolean =>
   (toleration['key'] === taint || toleration['key'] === undefined) &&
   (toleration['effect'] === 'NoExecute' || toleration['effect'] === undefined)
 
-/** Fields of a pod's conditions that Go writes even when nobody set them. */
+/**
+ * A field and the list whose first item it is (podIP and podIPs, podCIDR and podCIDRs): where they differ the field is right, where one is
+ * missing it follows from the other. `alone`: the list of the field alone.
+ */
+export function firstOf(object: Json, field: string, list: string, alone: unknown[]): void {
+  const items: unknown = object[list]
+  const [first] = Array.isArray(items) ? items : []
+  const value: unknown = isMap(first) ? first['ip'] : first
+  if (!object[field]) {
+    if (value !== undefined) object[field] = value
+  } else if (value !== object[field]) object[list] = alone
+}
+
+/** Fields of a pod's conditions that Go writes even when nobody set them, and its addresses. */
 export function defaultPodStatus(pod: Json): void {
+  const status = mapOf(pod['status'])
+  firstOf(status, 'podIP', 'podIPs', [{ ip: status['podIP'] }])
   for (const condition of listOf(mapOf(pod['status'])['conditions'])) {
     fill(condition, 'lastProbeTime', null)
     fill(condition, 'lastTransitionTime', null)
   }
 }
 
+const gated = {
+  type: 'PodScheduled',
+  status: 'False',
+  lastProbeTime: null,
+  lastTransitionTime: null,
+  reason: 'SchedulingGated',
+  message: 'Scheduling is blocked due to non-empty scheduling gates',
+}
+
 /** Status of a new pod. */
-export const initialPodStatus = (pod: Json): Json => ({ phase: 'Pending', qosClass: qosClass(mapOf(pod['spec'])) })
+export function initialPodStatus(pod: Json): Json {
+  const spec = mapOf(pod['spec'])
+  const conditions = listOf(spec['schedulingGates']).length > 0 ? { conditions: [{ ...gated }] } : {}
+  return { phase: 'Pending', ...conditions, qosClass: qosClass(spec) }
+}
 
 /** Guaranteed: every container has limits for both, equal to its requests. BestEffort: none has any. */
 function qosClass(spec: Json): string {

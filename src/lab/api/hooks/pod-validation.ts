@@ -8,6 +8,7 @@ import {
   oneOf,
   required,
 } from '../field-errors.ts'
+import { fieldRefErrors, resourceErrors, volumeErrors } from './pod-parts.ts'
 import { dnsLabelErrors, labelValueErrors, portNameErrors, portNumberErrors, qualifiedNameErrors } from '../names.ts'
 
 export const protocols = ['SCTP', 'TCP', 'UDP'] as const
@@ -26,6 +27,7 @@ export function podSpecErrors(spec: Json, path: string): FieldError[] {
   const volumes = new Set(listOf(spec['volumes']).map((volume) => textOf(volume['name'])))
   const context = { volumes, hostNetwork: spec['hostNetwork'] === true, seen: new Set<string>() }
   return [
+    ...volumeErrors(listOf(spec['volumes']), `${path}.volumes`),
     ...(containers.length === 0 ? [required(`${path}.containers`)] : []),
     ...containers.flatMap((c, i) => containerErrors(c, `${path}.containers[${i}]`, context)),
     ...listOf(spec['initContainers']).flatMap((c, i) => containerErrors(c, `${path}.initContainers[${i}]`, context)),
@@ -51,6 +53,7 @@ function containerErrors(container: Json, path: string, context: ContainerContex
     ...containerPortsErrors(listOf(container['ports']), `${path}.ports`, context.hostNetwork),
     ...listOf(container['env']).flatMap((e, i) => envErrors(e, `${path}.env[${i}]`)),
     ...mountErrors(listOf(container['volumeMounts']), `${path}.volumeMounts`, context.volumes),
+    ...resourceErrors(mapOf(container['resources']), `${path}.resources`),
     ...['livenessProbe', 'readinessProbe', 'startupProbe'].flatMap((probe) =>
       isMap(container[probe]) ? probeErrors(container[probe], `${path}.${probe}`) : [],
     ),
@@ -94,6 +97,7 @@ function envErrors(variable: Json, path: string): FieldError[] {
   const errors = textOf(variable['name']) === '' ? [required(`${path}.name`)] : []
   if (isMap(variable['valueFrom']) && textOf(variable['value']) !== '')
     errors.push(invalidValue(`${path}.valueFrom`, '', 'may not be specified when `value` is not empty'))
+  else errors.push(...fieldRefErrors(mapOf(variable['valueFrom']), `${path}.valueFrom`))
   return errors
 }
 

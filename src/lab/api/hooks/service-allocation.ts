@@ -1,15 +1,11 @@
-import type { Allocations } from '../allocations.ts'
+import { canonicalIp } from '../addresses.ts'
+import type { Allocations, IpFamily } from '../allocations.ts'
 import { type Json, listOf, mapOf } from '../access.ts'
 import { type FieldError, invalidValue } from '../field-errors.ts'
 import type { HookContext } from '../kind.ts'
-import { internalError } from '../status.ts'
-import {
-  defaultFamilies,
-  isHeadless,
-  needsClusterIP,
-  needsHealthCheckPort,
-  needsNodePorts,
-} from './service-defaults.ts'
+import { internalError, StatusError } from '../status.ts'
+import { isHeadless, needsClusterIP, needsHealthCheckPort, needsNodePorts } from './service-defaults.ts'
+import { settleFamilies } from './service-families.ts'
 
 /** Addresses and ports that a Service holds, to be taken or released. */
 export function heldBy(service: Json): { addresses: string[]; ports: number[] } {
@@ -26,43 +22,52 @@ export function heldBy(service: Json): { addresses: string[]; ports: number[] } 
  */
 export function allocateService(service: Json, old: Json | undefined, { allocations }: HookContext): FieldError[] {
   const spec = mapOf(service['spec'])
-  defaultFamilies(spec)
+  const families = settleFamilies(spec, old, allocations)
+  if (families.length > 0) return families
   const held = old === undefined ? { addresses: [], ports: [] } : heldBy(old)
-  const errors = chooseAddress(spec, new Set(held.addresses), allocations)
+  const errors = chooseAddresses(spec, new Set(held.addresses.map(canonicalIp)), allocations)
   if (errors.length > 0) return errors
   const own = new Set(held.ports)
-  const healthCheck = chooseHealthCheckPort(spec, own, allocations)
-  return chooseNodePorts(spec, own, allocations, healthCheck)
+  const wrong = chooseNodePorts(spec, { own, allocations, isNew: old === undefined })
+  if (wrong.length === 0) chooseHealthCheckPort(spec, own, allocations)
+  return wrong
 }
 
-function chooseAddress(spec: Json, own: ReadonlySet<string>, allocations: Allocations): FieldError[] {
+function chooseAddresses(spec: Json, own: ReadonlySet<string>, allocations: Allocations): FieldError[] {
   if (!needsClusterIP(spec) || isHeadless(spec)) return []
   const given: string[] = spec['clusterIPs'] ?? []
-  for (const address of given.filter((a) => !own.has(a))) {
+  for (const address of given.filter((a) => !own.has(canonicalIp(a)))) {
     const error = allocations.addressError(address)
     if (error !== undefined)
       return [invalidValue('spec.clusterIPs', given, `failed to allocate IP ${address}: ${error}`)]
   }
-  if (given.length > 0) return []
-  const address = allocations.chooseAddress()
-  if (address === undefined) throw internalError('failed to allocate a serviceIP: range is full')
-  spec['clusterIP'] = address
-  spec['clusterIPs'] = [address]
+  const families: IpFamily[] = spec['ipFamilies'] ?? []
+  const chosen = families.slice(given.length).map((family) => {
+    const address = allocations.chooseAddress(family)
+    if (address === undefined) throw internalError('failed to allocate a serviceIP: range is full')
+    return address
+  })
+  const addresses = [...given, ...chosen]
+  spec['clusterIP'] = addresses[0]
+  spec['clusterIPs'] = addresses
   return []
 }
 
-function chooseHealthCheckPort(spec: Json, own: ReadonlySet<number>, allocations: Allocations): Set<number> {
-  if (!needsHealthCheckPort(spec)) return new Set()
+/** After the node ports, which may have taken the one that was asked for. */
+function chooseHealthCheckPort(spec: Json, own: ReadonlySet<number>, allocations: Allocations): void {
+  if (!needsHealthCheckPort(spec)) return
   const given = spec['healthCheckNodePort']
+  const nodePorts = new Set<number>(listOf(spec['ports']).map((port) => port['nodePort']))
   if (given === undefined) {
-    const wanted = new Set(listOf(spec['ports']).map((port) => port['nodePort']))
-    spec['healthCheckNodePort'] = choose(allocations, wanted)
-  } else if (!own.has(given)) {
-    const error = allocations.portError(given)
-    if (error !== undefined) throw internalError(`failed to allocate requested HealthCheck NodePort ${given}: ${error}`)
+    spec['healthCheckNodePort'] = choose(allocations, nodePorts)
+    return
   }
-  return new Set([spec['healthCheckNodePort']])
+  const free = own.has(given) ? undefined : allocations.portError(given)
+  const error = nodePorts.has(given) ? taken : free
+  if (error !== undefined) throw internalError(`failed to allocate requested HealthCheck NodePort ${given}: ${error}`)
 }
+
+const taken = 'provided port is already allocated'
 
 function choose(allocations: Allocations, besides: ReadonlySet<number>): number {
   const port = allocations.choosePort(besides)
@@ -70,42 +75,51 @@ function choose(allocations: Allocations, besides: ReadonlySet<number>): number 
   return port
 }
 
-function chooseNodePorts(
-  spec: Json,
-  own: ReadonlySet<number>,
-  allocations: Allocations,
-  healthCheck: ReadonlySet<number>,
-): FieldError[] {
+interface PortContext {
+  /** Ports that the Service had before. */
+  own: ReadonlySet<number>
+  allocations: Allocations
+  isNew: boolean
+}
+
+function chooseNodePorts(spec: Json, context: PortContext): FieldError[] {
   const ports = listOf(spec['ports'])
   /** Protocols by node port, within this Service: TCP and UDP may share one. */
   const mine = new Map<number, Set<string>>()
+  const take = (number: number, port: Json): void =>
+    void mine.set(number, (mine.get(number) ?? new Set()).add(port['protocol']))
   for (const [i, port] of ports.entries()) {
     const number = port['nodePort']
     if (number === undefined) continue
-    const error = givenPortError(number, port['protocol'], { own, mine, healthCheck, allocations })
+    const error = givenPortError(number, port['protocol'], mine, context)
     if (error !== undefined) return [invalidValue(`spec.ports[${i}].nodePort`, number, error)]
-    mine.set(number, (mine.get(number) ?? new Set()).add(port['protocol']))
+    take(number, port)
   }
   if (!needsNodePorts(spec)) return []
+  const asked: unknown = spec['healthCheckNodePort']
   for (const port of ports.filter((p) => p['nodePort'] === undefined)) {
-    const number = sharedPort(ports, port) ?? choose(allocations, new Set([...mine.keys(), ...healthCheck]))
-    port['nodePort'] = number
-    mine.set(number, (mine.get(number) ?? new Set()).add(port['protocol']))
+    // Only a new Service has one number for a port that it serves in two protocols.
+    const shared = context.isNew ? sharedPort(ports, port) : undefined
+    const besides = new Set([...mine.keys(), ...(typeof asked === 'number' ? [asked] : [])])
+    port['nodePort'] = shared ?? choose(context.allocations, besides)
+    take(port['nodePort'], port)
   }
   return []
 }
 
-interface PortContext {
-  own: ReadonlySet<number>
-  mine: ReadonlyMap<number, ReadonlySet<string>>
-  healthCheck: ReadonlySet<number>
-  allocations: Allocations
-}
-
-function givenPortError(number: number, protocol: string, context: PortContext): string | undefined {
-  const sharing = context.mine.get(number)
-  if (sharing?.has(protocol) || context.healthCheck.has(number)) return 'provided port is already allocated'
-  return sharing !== undefined || context.own.has(number) ? undefined : context.allocations.portError(number)
+/** @throws StatusError 500 where an update has one node port twice */
+function givenPortError(
+  number: number,
+  protocol: string,
+  mine: ReadonlyMap<number, ReadonlySet<string>>,
+  { own, allocations, isNew }: PortContext,
+): string | undefined {
+  const sharing = mine.get(number)
+  if (sharing?.has(protocol) === true) {
+    if (isNew) return taken
+    throw new StatusError(500, undefined, `duplicate nodePort: {${protocol} ${number}}`)
+  }
+  return sharing !== undefined || own.has(number) ? undefined : allocations.portError(number)
 }
 
 /** The node port of the same port under another protocol, if that protocol does not have it yet. */

@@ -1,5 +1,4 @@
-import { familyOf } from '../addresses.ts'
-import { type Json, listOf, mapOf, sameJson } from '../access.ts'
+import { type Json, listOf, mapOf, sameJson, textOf } from '../access.ts'
 import { fill } from './pod-defaults.ts'
 
 /** Types whose Services have a cluster IP. */
@@ -84,13 +83,12 @@ function keepAllocated(spec: Json, old: Json): void {
     fill(spec, 'healthCheckNodePort', old['healthCheckNodePort'])
 }
 
-const portKey = (port: Json): string => `${port['protocol'] ?? 'TCP'}/${port['port']}`
-
+/** Ports are known by their names: one without a name keeps its node port when its number changes. */
 function keepNodePorts(ports: readonly Json[], oldPorts: readonly Json[]): void {
-  const held = new Map(oldPorts.map((port) => [portKey(port), port['nodePort']]))
+  const held = new Map(oldPorts.map((port) => [textOf(port['name']), port['nodePort']]))
   const named = new Set(ports.map((port) => port['nodePort']))
   for (const port of ports) {
-    const before = held.get(portKey(port))
+    const before = held.get(textOf(port['name']))
     if (!port['nodePort'] && before !== undefined && !named.has(before)) port['nodePort'] = before
   }
 }
@@ -108,7 +106,6 @@ function clearForType(spec: Json, old: Json): void {
   drop((s) => s['type'] === 'LoadBalancer', ['allocateLoadBalancerNodePorts'])
   drop((s) => s['type'] === 'LoadBalancer', ['loadBalancerClass'])
   drop(needsHealthCheckPort, ['healthCheckNodePort'])
-  drop((s) => s['type'] === 'ExternalName', ['externalName'])
   if (mayHaveNodePorts(old) && !mayHaveNodePorts(spec) && samePorts(spec, old))
     for (const port of listOf(spec['ports'])) delete port['nodePort']
 }
@@ -119,18 +116,6 @@ const sameOrUnset = (spec: Json, old: Json): boolean =>
 const samePorts = (spec: Json, old: Json): boolean => {
   const held = new Set(listOf(old['ports']).map((port) => port['nodePort']))
   return listOf(spec['ports']).every((port) => port['nodePort'] === undefined || held.has(port['nodePort']))
-}
-
-/** Families and policy of a cluster with IPv4 alone; runs after the validation of what was given. */
-export function defaultFamilies(spec: Json): void {
-  if (!needsClusterIP(spec)) return
-  const selectorless = isHeadless(spec) && spec['selector'] === undefined
-  if (spec['ipFamilyPolicy'] === undefined)
-    spec['ipFamilyPolicy'] = selectorless && spec['ipFamilies'] === undefined ? 'RequireDualStack' : 'SingleStack'
-  const given = (spec['clusterIPs'] ?? []).filter((address: string) => address !== 'None')
-  if (spec['ipFamilies'] === undefined) spec['ipFamilies'] = given.length > 0 ? given.map(familyOf) : ['IPv4']
-  if (selectorless && spec['ipFamilies'].length < 2 && spec['ipFamilyPolicy'] !== 'SingleStack')
-    spec['ipFamilies'] = [spec['ipFamilies'][0], spec['ipFamilies'][0] === 'IPv4' ? 'IPv6' : 'IPv4']
 }
 
 /** An ingress address without a mode is one that the node answers for. */

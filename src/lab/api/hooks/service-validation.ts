@@ -10,6 +10,9 @@ import { isExternal, isHeadless, mayHaveNodePorts, needsClusterIP, needsHealthCh
 export function serviceErrors(service: Json, oldService: Json | undefined): FieldError[] {
   const spec = mapOf(service['spec'])
   const old = oldService === undefined ? undefined : mapOf(oldService['spec'])
+  // A real server looks at families and addresses before all else, and stops there.
+  const related = [...familyErrors(spec), ...addressErrors(spec)]
+  if (related.length > 0) return related
   return [
     ...typeErrors(spec),
     ...portsErrors(spec),
@@ -19,8 +22,6 @@ export function serviceErrors(service: Json, oldService: Json | undefined): Fiel
     ...externalAddressErrors(spec),
     ...oneOf('spec.type', spec['type'], ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort']),
     ...(old === undefined ? [] : addressChangeErrors(spec, old)),
-    ...familyErrors(spec),
-    ...addressErrors(spec),
     ...policyErrors(spec, old),
     ...loadBalancerErrors(spec, old),
   ]
@@ -126,11 +127,23 @@ const externalAddressErrors = (spec: Json): FieldError[] =>
     specialIpErrors(address).map((words) => invalidValue(`spec.externalIPs[${i}]`, address, words)),
   )
 
-/** Cluster IPs do not change once set (ValidateServiceClusterIPsRelatedFields and its update). */
+/** Addresses and families do not change once set; a second one may come and go (validateUpgradeDowngradeClusterIPs). */
 function addressChangeErrors(spec: Json, old: Json): FieldError[] {
-  if (!needsClusterIP(spec) || !needsClusterIP(old) || (old['clusterIPs'] ?? []).length === 0) return []
-  const changed = (spec['clusterIPs'] ?? [])[0] !== old['clusterIPs'][0]
-  return changed ? [invalidValue('spec.clusterIPs[0]', spec['clusterIPs'] ?? null, 'may not change once set')] : []
+  if (!needsClusterIP(spec) || !needsClusterIP(old)) return []
+  const changed = (field: 'clusterIPs' | 'ipFamilies', i: number): FieldError[] => {
+    const before: string | undefined = (old[field] ?? [])[i]
+    const now: string[] = spec[field] ?? []
+    // The first one may not even be taken away; families that are left out are filled in again.
+    if (before === undefined || now[i] === before) return []
+    if (now[i] === undefined && (i === 1 || field === 'ipFamilies')) return []
+    return [invalidValue(`spec.${field}[${i}]`, spec[field] ?? null, 'may not change once set')]
+  }
+  return [
+    ...changed('clusterIPs', 0),
+    ...changed('clusterIPs', 1),
+    ...changed('ipFamilies', 0),
+    ...changed('ipFamilies', 1),
+  ]
 }
 
 const policies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'] as const
@@ -144,27 +157,7 @@ function familyErrors(spec: Json): FieldError[] {
   })
   const policy = spec['ipFamilyPolicy']
   if (policy !== undefined) errors.push(...oneOf('spec.ipFamilyPolicy', policy, policies))
-  if (errors.length > 0) return errors
-  const several = (what: string): FieldError =>
-    invalidValue(
-      'spec.ipFamilyPolicy',
-      'SingleStack',
-      `must be 'RequireDualStack' or 'PreferDualStack' when multiple ${what} are specified`,
-    )
-  if ((policy ?? 'SingleStack') === 'SingleStack') {
-    if (families.length > 1) return [several('IP families')]
-    if ((spec['clusterIPs'] ?? []).length > 1) return [several('cluster IPs')]
-  }
-  return isHeadless(spec) && spec['selector'] === undefined ? [] : unconfiguredErrors(families, policy)
-}
-
-/** This API serves IPv4 alone; a headless Service without selector may still name both families. */
-function unconfiguredErrors(families: readonly string[], policy: unknown): FieldError[] {
-  if (policy === 'RequireDualStack')
-    return [invalidValue('spec.ipFamilyPolicy', policy, 'this cluster is not configured for dual-stack services')]
-  return families.flatMap((family, i) =>
-    family === 'IPv6' ? [invalidValue(`spec.ipFamilies[${i}]`, family, 'not configured on this cluster')] : [],
-  )
+  return errors
 }
 
 function addressErrors(spec: Json): FieldError[] {

@@ -5,11 +5,17 @@ import { sameJson } from '../access.ts'
 import { defaultPodSpec, fill } from './pod-defaults.ts'
 import { podSpecErrors } from './pod-validation.ts'
 
-/** What Deployments and ReplicaSets have in common. */
+/** What Deployments, ReplicaSets and StatefulSets have in common. */
 export function defaultReplicaSet(object: Json): void {
   object['spec'] = mapOf(object['spec'])
+  fill(object['spec'] as Json, 'replicas', 1)
+  defaultTemplate(object)
+}
+
+/** The pod template in `spec`. */
+export function defaultTemplate(object: Json): void {
+  object['spec'] = mapOf(object['spec'])
   const spec = object['spec'] as Json
-  fill(spec, 'replicas', 1)
   fill(spec, 'template', {})
   const template = mapOf(spec['template'])
   fill(template, 'metadata', {})
@@ -37,7 +43,7 @@ const notNegative = (field: string, value: unknown): FieldError[] =>
 
 /** `what`: the kind in lower case, for the message about an empty selector. */
 export const workloadErrors =
-  (what: 'deployment' | 'replicaset') =>
+  (what: 'deployment' | 'replicaset' | 'statefulset' | 'daemonset') =>
   (object: Json, old: Json | undefined): FieldError[] => {
     const spec = mapOf(object['spec'])
     const template = mapOf(spec['template'])
@@ -46,7 +52,8 @@ export const workloadErrors =
       ...notNegative('spec.replicas', spec['replicas']),
       ...selectorFieldErrors(spec['selector'], what),
       ...templateLabelErrors(spec['selector'], mapOf(template['metadata'])['labels']),
-      ...podSpecErrors(podSpec, 'spec.template.spec'),
+      // A StatefulSet's pods may mount volumes that its claim templates make, so that the real one leaves their spec unchecked.
+      ...(what === 'statefulset' ? [] : podSpecErrors(podSpec, 'spec.template.spec')),
       ...restartErrors(podSpec['restartPolicy']),
       ...strategyErrors(mapOf(spec['strategy'])),
       ...notNegative('spec.minReadySeconds', spec['minReadySeconds']),

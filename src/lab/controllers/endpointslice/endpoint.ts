@@ -50,7 +50,7 @@ export function endpointOf(
 }
 
 /** The pod has a DNS name of its own below the Service's. */
-const hasNameIn = (service: Service, { spec }: Pod): boolean =>
+export const hasNameIn = (service: Service, { spec }: Pod): boolean =>
   (spec.hostname ?? '') !== '' && spec.subdomain === service.metadata.name
 
 /** Where an endpoint should be used from, by the Service's trafficDistribution. */
@@ -71,12 +71,18 @@ function hintsOf({ spec }: Service, zone: string | undefined, nodeName: string |
 export function portsOf(service: Service, pod: Pod): EndpointPort[] {
   return (service.spec.ports ?? [])
     .flatMap((servicePort): EndpointPort[] => {
-      const port = targetOf(servicePort, pod)
-      if (port === undefined) return []
-      const { name = '', protocol = 'TCP', appProtocol } = servicePort
-      return [{ name, protocol, port, ...(appProtocol === undefined ? {} : { appProtocol }) }]
+      const port = portOf(servicePort, pod)
+      return port === undefined ? [] : [{ ...port, name: port.name ?? '' }]
     })
     .sort((a, b) => compareText(a.name ?? '', b.name ?? ''))
+}
+
+/** A Service's port as the pod has it; undefined if the pod has none of that name. */
+export function portOf(servicePort: ServicePort, pod: Pod): EndpointPort | undefined {
+  const port = targetOf(servicePort, pod)
+  const { name, protocol = 'TCP', appProtocol } = servicePort
+  if (port === undefined) return undefined
+  return { ...(name ? { name } : {}), protocol, port, ...(appProtocol === undefined ? {} : { appProtocol }) }
 }
 
 /** The number that targetPort stands for; a name may be a port of a container or of a sidecar (an init container that keeps running). */

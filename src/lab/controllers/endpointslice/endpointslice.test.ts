@@ -229,11 +229,13 @@ describe('nodes', () => {
     expect(cluster.slices('web')[0]?.endpoints).toMatchObject([{ zone: 'z9' }])
   })
 
-  it('that are gone take their endpoints with them', () => {
+  it('that are gone take their endpoints with them when the Service changes', () => {
     cluster.expose('web')
     addPod('a')
     cluster.store.remove('nodes', undefined, 'n1')
     cluster.settle()
-    expect(shown()).toEqual([[]])
+    expect(shown()).toEqual([['10.42.0.2 ready serving']])
+    addPod('b')
+    expect(shown()).toEqual([['10.42.0.3 ready serving']])
   })
 })

@@ -1,38 +1,33 @@
 import type { NewObject } from '../../api/types.ts'
-import { candidates, serviceNameLabel, servicesFor } from '../caches.ts'
+import { serviceNameLabel } from '../caches.ts'
 import { same } from '../canonical.ts'
-import { apiTime } from '../clock.ts'
 import type { Controller, ControllerContext } from '../controller.ts'
 import type { EndpointSlice, Node, Pod, Service } from '../kinds.ts'
-import { byCreation, controllerReference, isTerminating, joinKey, keyOf } from '../objects.ts'
-import { matchesLabels } from '../selector.ts'
-import { addressTypesOf, endpointOf, portsOf, takesPart } from './endpoint.ts'
+import { byCreation, controllerReference, isTerminating, joinKey } from '../objects.ts'
+import { addServices, selectedPods, selectsPods, watchServices } from './services.ts'
+import { addressTypesOf, takesPart } from './endpoint.ts'
+import { entryOf } from './memo.ts'
+import { addTopologyHints, wantsTopology } from './topology.ts'
+import { TriggerTimes, withTrigger } from './trigger.ts'
 import { planSlices, type DesiredGroup, type SliceContent } from './reconcile.ts'
 
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
 export const managedBy = 'endpointslice-controller.k8s.io'
 const headlessLabel = 'service.kubernetes.io/headless'
-/** When the slice's cause changed; kube-proxy measures its latency from there. */
-const triggerTimeAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'
 const zoneLabel = 'topology.kubernetes.io/zone'
 
 /** Keeps the EndpointSlices of Services that select pods. Slices that others manage are left alone. */
 export function endpointSliceController(context: ControllerContext): Controller {
   const { caches } = context
+  const triggers = new TriggerTimes()
   return {
     name: 'endpoint-slice-controller',
     watch(add) {
-      caches.services.onChange(({ now, before }) => {
-        const either = now ?? before
-        if (either !== undefined) add(keyOf(either))
-      })
-      caches.pods.onChange(({ now, before }) => {
-        for (const pod of [now, before]) if (pod !== undefined) addServices(context, pod, add)
-      })
+      watchServices(context, add)
       caches.nodes.onChange(({ now, before }) => {
-        if (zoneOf(now) === zoneOf(before) && (now === undefined) === (before === undefined)) return
-        const { name } = ((now ?? before) as Node).metadata
-        for (const pod of caches.pods.indexed('node', name)) addServices(context, pod, add)
+        // A node that goes changes nothing by itself: its pods go before long, and that does.
+        if (now === undefined || (before !== undefined && zoneOf(now) === zoneOf(before))) return
+        for (const pod of caches.pods.indexed('node', now.metadata.name)) addServices(context, pod, add)
       })
       caches.endpointslices.onChange(({ now, before }) => {
         for (const slice of [now, before]) {
@@ -44,26 +39,18 @@ export function endpointSliceController(context: ControllerContext): Controller 
     },
     sync(key) {
       const service = caches.services.get(key)
-      if (service === undefined) removeSlices(context, ownSlices(context, key))
-      else if (selectsPods(service)) syncService(context, key, service)
+      if (service !== undefined && selectsPods(service)) syncService(context, key, service, triggers)
+      if (service !== undefined) return undefined
+      triggers.forget(key)
+      removeSlices(context, ownSlices(context, key))
       return undefined
     },
   }
 }
 
-/** Slices of other Services are made by hand; what one had before it lost its selector stays, as with the real controller. */
-const selectsPods = ({ spec }: Service): boolean =>
-  spec.type !== 'ExternalName' && Object.keys(spec.selector ?? {}).length > 0
-
 const zoneOf = (node: Node | undefined): string | undefined => node?.metadata.labels?.[zoneLabel]
 
 const isOurs = ({ metadata }: EndpointSlice): boolean => metadata.labels?.[managedByLabel] === managedBy
-
-function addServices({ caches }: ControllerContext, pod: Pod, add: (key: string) => void): void {
-  for (const service of servicesFor(caches, pod)) {
-    if (matchesLabels(service.spec.selector ?? {}, pod.metadata.labels)) add(keyOf(service))
-  }
-}
 
 /** The slices of a Service that this controller manages, oldest first. */
 const ownSlices = ({ caches }: ControllerContext, service: string): EndpointSlice[] =>
@@ -75,26 +62,25 @@ function removeSlices({ store }: ControllerContext, slices: readonly EndpointSli
   }
 }
 
-function syncService(context: ControllerContext, key: string, service: Service): void {
+function syncService(context: ControllerContext, key: string, service: Service, triggers: TriggerTimes): void {
   const slices = ownSlices(context, key).filter((slice) => !isTerminating(slice))
   const addressTypes = addressTypesOf(service)
   removeSlices(
     context,
     slices.filter(({ addressType }) => !addressTypes.includes(addressType)),
   )
-  const pods = selectedPods(context, service)
+  const selected = selectedPods(context, service)
+  const trigger = triggers.look(key, service, selected)
+  const pods = selected.filter(takesPart)
   for (const addressType of addressTypes) {
     const existing = slices.filter((slice) => slice.addressType === addressType)
-    syncSlices(context, service, addressType, desiredGroups(context, service, addressType, pods), existing)
+    const desired = desiredGroups(context, service, addressType, pods)
+    const told = wantsTopology(service)
+      ? addTopologyHints(desired, addressType, context.caches.nodes.values())
+      : undefined
+    if (told !== undefined) context.record('endpoint-slice-controller', service, told)
+    syncSlices(context, service, addressType, desired, existing, trigger)
   }
-}
-
-/** The pods that take part, by name: newcomers join slices in this order. */
-function selectedPods({ caches }: ControllerContext, service: Service): Pod[] {
-  const selector = service.spec.selector ?? {}
-  return candidates(caches.pods, service.metadata.namespace ?? '', selector)
-    .filter((pod) => matchesLabels(selector, pod.metadata.labels) && takesPart(pod))
-    .sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
 }
 
 /** Pods on a node that does not exist are left out, unless the Service wants all addresses anyway. */
@@ -108,12 +94,10 @@ function desiredGroups(
   for (const pod of pods) {
     const node = caches.nodes.get(pod.spec.nodeName ?? '')
     if (node === undefined && pod.spec.nodeName && service.spec.publishNotReadyAddresses !== true) continue
-    const endpoint = endpointOf(service, pod, node, addressType)
+    const { endpoint, ports, portsKey } = entryOf(service, addressType, pod, node)
     if (endpoint === undefined) continue
-    const ports = portsOf(service, pod)
-    const key = JSON.stringify(ports)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, { ports, endpoints: [endpoint] })
+    const group = groups.get(portsKey)
+    if (group === undefined) groups.set(portsKey, { ports, endpoints: [endpoint] })
     else group.endpoints.push(endpoint)
   }
   return [...groups.values()]
@@ -125,20 +109,19 @@ function syncSlices(
   addressType: string,
   desired: readonly DesiredGroup[],
   existing: readonly EndpointSlice[],
+  trigger: Record<string, string>,
 ): void {
   const { store } = context
   const plan = planSlices(desired, existing)
   const labels = labelsOf(service)
-  const annotations = { [triggerTimeAnnotation]: apiTime(context.clock.now()) }
-  for (const { slice, content } of plan.update) writeSlice(context, slice, content, labels, annotations)
+  for (const { slice, content } of plan.update) writeSlice(context, slice, content, labels, trigger)
   const settled = new Set([...plan.update.map(({ slice }) => slice), ...plan.remove])
   for (const slice of existing) {
-    if (!settled.has(slice) && !same(slice.metadata.labels, labels))
-      writeSlice(context, slice, slice, labels, annotations)
+    if (!settled.has(slice) && !same(slice.metadata.labels, labels)) writeSlice(context, slice, slice, labels, trigger)
   }
   if (!isTerminating(service)) {
     for (const content of plan.create)
-      store.create('endpointslices', newSlice(service, addressType, content, labels, annotations))
+      store.create('endpointslices', newSlice(service, addressType, content, labels, trigger))
   }
   removeSlices(context, plan.remove)
 }
@@ -148,10 +131,11 @@ function writeSlice(
   slice: EndpointSlice,
   { ports, endpoints }: SliceContent,
   labels: Record<string, string>,
-  annotations: Record<string, string>,
+  trigger: Record<string, string>,
 ): void {
   const copy = structuredClone(slice)
-  const metadata = { ...copy.metadata, labels, annotations: { ...copy.metadata.annotations, ...annotations } }
+  const { annotations, ...others } = copy.metadata
+  const metadata = { ...others, labels, ...withTrigger(annotations, trigger) }
   store.update('endpointslices', { ...copy, metadata, ports, endpoints })
 }
 
@@ -160,14 +144,14 @@ function newSlice(
   addressType: string,
   { ports, endpoints }: SliceContent,
   labels: Record<string, string>,
-  annotations: Record<string, string>,
+  trigger: Record<string, string>,
 ): NewObject {
   const { namespace = 'default', name } = service.metadata
   const ownerReferences = [controllerReference(service)]
   return {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
-    metadata: { generateName: `${name}-`, namespace, labels, annotations, ownerReferences },
+    metadata: { generateName: `${name}-`, namespace, labels, ...withTrigger({}, trigger), ownerReferences },
     addressType,
     endpoints,
     ports,

@@ -29,7 +29,8 @@ interface Held extends SliceContent {
 }
 
 /** One endpoint is the same as another if it is the same address of the same pod. */
-const identityOf = ({ addresses, targetRef }: Endpoint): string => `${targetRef?.uid ?? ''} ${addresses.join(' ')}`
+const identityOf = ({ addresses, targetRef }: Endpoint): string =>
+  `${targetRef?.uid ?? ''} ${addresses.length === 1 ? addresses[0] : addresses.join(' ')}`
 
 const portsKey = (ports: EndpointPort[] | null): string => canonical(ports ?? [])
 

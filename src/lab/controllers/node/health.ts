@@ -2,8 +2,8 @@ import { putCondition } from '../conditions.ts'
 import type { Condition, Node, Pod } from '../kinds.ts'
 import { conditionOf } from '../pods.ts'
 
-/** A node whose Lease is older counts as lost (kube-controller-manager, --node-monitor-grace-period; 40 s up to Kubernetes 1.31). */
-export const nodeGraceMs = 40_000
+/** A node whose Lease is older counts as lost (kube-controller-manager, --node-monitor-grace-period; 50 s since Kubernetes 1.32). */
+export const nodeGraceMs = 50_000
 
 const lostReason = 'NodeStatusUnknown'
 const neverReason = 'NodeStatusNeverUpdated'

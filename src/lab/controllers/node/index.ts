@@ -5,19 +5,16 @@ import type { Condition, Lease, Node, Pod, Taint } from '../kinds.ts'
 import { isTerminating, joinKey, timeOf } from '../objects.ts'
 import { conditionOf, isPodReady } from '../pods.ts'
 import { desiredTaints } from '../taints.ts'
-import {
-  isDeclaredLost,
-  lostConditions,
-  wasMadeUnready,
-  nodeGraceMs,
-  recoveredConditions,
-  withReadiness,
-} from './health.ts'
+import { freePodCIDRs, joinedMetadata } from './joining.ts'
+import { isDeclaredLost, lostConditions, wasMadeUnready, recoveredConditions, withReadiness } from './health.ts'
 
 const source = 'node-controller'
 
 /** Where kubelets renew their Leases. */
 const leaseNamespace = 'kube-node-lease'
+
+/** Between a node's taints against scheduling and those that evict. */
+const nextTaintMs = 100
 
 /** The last sign of life of a node. */
 interface Sign {
@@ -36,6 +33,8 @@ export function nodeController(context: ControllerContext): Controller {
   const signs = new Map<string, Sign>()
   /** The conditions of lost nodes as they were before. */
   const losses = new Map<string, Condition[]>()
+  /** Until when the taints of a node wait that evict. */
+  const held = new Map<string, number>()
   return {
     name: source,
     watch(add) {
@@ -43,6 +42,7 @@ export function nodeController(context: ControllerContext): Controller {
         if (now !== undefined) return add(now.metadata.name)
         if (before === undefined) return
         signs.delete(before.metadata.name)
+        held.delete(before.metadata.name)
         losses.delete(before.metadata.name)
       })
       caches.leases.onChange(({ now, before }) => {
@@ -52,7 +52,7 @@ export function nodeController(context: ControllerContext): Controller {
     },
     sync(name) {
       const node = caches.nodes.get(name)
-      return node === undefined ? undefined : syncNode(context, node, signs, losses)
+      return node === undefined ? undefined : syncNode(context, node, signs, losses, held)
     },
   }
 }
@@ -62,18 +62,24 @@ function syncNode(
   node: Node,
   signs: Map<string, Sign>,
   losses: Map<string, Condition[]>,
+  held: Map<string, number>,
 ): number | undefined {
   const { name } = node.metadata
   const leftMs = timeLeft(context, node, signs)
   if (leftMs !== undefined && leftMs <= 0) declareLost(context, node, losses)
   else if (leftMs !== undefined && isDeclaredLost(node)) recover(context, node, losses.get(name))
   if (leftMs !== undefined && leftMs > 0) losses.delete(name)
-  writeTaints(context, name)
-  return leftMs !== undefined && leftMs > 0 ? leftMs : undefined
+  const nextMs = heldMs(context, name, held) || writeNode(context, name, held)
+  const wakeMs = Math.min(nextMs, leftMs !== undefined && leftMs > 0 ? leftMs : Infinity)
+  return wakeMs === Infinity ? undefined : wakeMs
 }
 
 /** Milliseconds until the node counts as lost; undefined for a node that never had a Lease. */
-function timeLeft({ caches, clock }: ControllerContext, node: Node, signs: Map<string, Sign>): number | undefined {
+function timeLeft(
+  { caches, clock, settings }: ControllerContext,
+  node: Node,
+  signs: Map<string, Sign>,
+): number | undefined {
   const { name } = node.metadata
   const lease = caches.leases.get(joinKey(leaseNamespace, name))
   const nowMs = clock.now()
@@ -85,7 +91,7 @@ function timeLeft({ caches, clock }: ControllerContext, node: Node, signs: Map<s
     signs.set(name, { token, atMs: isNews ? nowMs : timeOf(lease.spec?.renewTime) })
   }
   const sign = signs.get(name)
-  return sign === undefined ? undefined : sign.atMs + nodeGraceMs - nowMs
+  return sign === undefined ? undefined : sign.atMs + settings.nodeGraceMs - nowMs
 }
 
 function declareLost(context: ControllerContext, node: Node, losses: Map<string, Condition[]>): void {
@@ -125,12 +131,38 @@ function writeReadiness({ store }: ControllerContext, pod: Pod, status: 'True' |
   store.updateStatus('pods', { ...structuredClone(pod), status: { ...structuredClone(pod.status), conditions } })
 }
 
-function writeTaints({ store, caches, clock }: ControllerContext, name: string): void {
+/** Milliseconds for which the node's taints stay as they are, so that pods can be bound before those that evict come or go. */
+const heldMs = ({ clock }: ControllerContext, name: string, held: ReadonlyMap<string, number>): number =>
+  Math.max(0, (held.get(name) ?? 0) - clock.now())
+
+/**
+ * Writes what follows from a node's state and from its joining: taints, old labels, its share of the pod network. Returns after how many
+ * milliseconds there is more to write.
+ */
+function writeNode(
+  { store, caches, clock, settings }: ControllerContext,
+  name: string,
+  held: Map<string, number>,
+): number {
   const node = caches.nodes.get(name)
-  if (node === undefined) return
-  const before = node.spec?.taints ?? []
-  const taints: Taint[] = desiredTaints(node, apiTime(clock.now()))
-  if (same(taints, before)) return
+  held.delete(name)
+  if (node === undefined || isTerminating(node)) return Infinity
   const { taints: _taints, ...spec } = structuredClone(node.spec ?? {})
-  store.update('nodes', { ...structuredClone(node), spec: taints.length > 0 ? { ...spec, taints } : spec })
+  const taints: Taint[] = desiredTaints(node, apiTime(clock.now()))
+  const podCIDRs = spec.podCIDR === undefined ? freePodCIDRs(settings.clusterCIDRs, caches.nodes.values()) : []
+  const [podCIDR] = podCIDRs
+  const next = {
+    ...structuredClone(node),
+    metadata: joinedMetadata(structuredClone(node.metadata)),
+    spec: {
+      ...spec,
+      ...(podCIDR === undefined ? {} : { podCIDR, podCIDRs }),
+      ...(taints.length > 0 ? { taints } : {}),
+    },
+  }
+  if (same(next.spec, node.spec ?? {}) && same(next.metadata, node.metadata)) return Infinity
+  const isLast = same(desiredTaints(next, apiTime(clock.now())), taints)
+  if (!isLast) held.set(name, clock.now() + nextTaintMs)
+  store.update('nodes', next)
+  return isLast ? Infinity : nextTaintMs
 }

@@ -9,8 +9,8 @@ import type { Node } from '../kinds.ts'
 export const nodeQuarantineMs = 40_000
 
 /** Removes pods that are bound to a node that does not exist: no kubelet will ever end them. Keys are node names. */
-export function podGarbageController(context: ControllerContext, quarantineMs = nodeQuarantineMs): Controller {
-  const { caches, clock } = context
+export function podGarbageController(context: ControllerContext): Controller {
+  const { caches, clock, settings } = context
   const awaySinceMs = new Map<string, number>()
   return {
     name: 'pod-garbage-collector',
@@ -29,7 +29,7 @@ export function podGarbageController(context: ControllerContext, quarantineMs = 
       }
       const sinceMs = awaySinceMs.get(nodeName) ?? clock.now()
       awaySinceMs.set(nodeName, sinceMs)
-      const leftMs = sinceMs + quarantineMs - clock.now()
+      const leftMs = sinceMs + settings.nodeQuarantineMs - clock.now()
       if (leftMs > 0) return leftMs
       removePods(context, nodeName)
       return undefined

@@ -1,14 +1,12 @@
-import { candidates } from '../caches.ts'
 import { same } from '../canonical.ts'
-import { planClaims, withController, withoutOwner } from '../claim.ts'
 import { apiTime } from '../clock.ts'
 import { setCondition, withoutCondition } from '../conditions.ts'
 import type { Controller, ControllerContext } from '../controller.ts'
 import { isConflict, isNamespaceTerminating, isNotFound, messageOf } from '../failure.ts'
 import type { Pod, ReplicaSet } from '../kinds.ts'
-import { controllerOf, isTerminating, joinKey, keyOf } from '../objects.ts'
+import { controllerOf, isTerminating, keyOf } from '../objects.ts'
+import { claimPods, watchWorkloads } from '../podclaims.ts'
 import { isPodActive } from '../pods.ts'
-import { matchesSelector } from '../selector.ts'
 import { missingReplicas, newPod, nextAvailableInMs, replicaSetStatus, surplusPods } from './plan.ts'
 
 const source = 'replicaset-controller'
@@ -19,28 +17,12 @@ export function replicaSetController(context: ControllerContext): Controller {
   return {
     name: source,
     watch(add) {
-      caches.replicasets.onChange(({ now, before }) => {
-        const either = now ?? before
-        if (either !== undefined) add(keyOf(either))
-      })
-      caches.pods.onChange(({ now, before }) => {
-        for (const pod of [now, before]) if (pod !== undefined) for (const key of ownersOf(context, pod)) add(key)
-      })
+      watchWorkloads(caches, caches.replicasets, 'ReplicaSet', add)
     },
     sync(key) {
       const replicaSet = caches.replicasets.get(key)
       return replicaSet === undefined ? undefined : syncReplicaSet(context, replicaSet)
     },
-  }
-}
-
-/** Keys of the ReplicaSets that a pod matters to: the one that controls it, or all that could adopt it. */
-function* ownersOf({ caches }: ControllerContext, pod: Pod): Iterable<string> {
-  const controller = controllerOf(pod)
-  if (controller?.kind === 'ReplicaSet') yield joinKey(pod.metadata.namespace, controller.name)
-  if (controller !== undefined) return
-  for (const replicaSet of caches.replicasets.indexed('namespace', pod.metadata.namespace ?? '')) {
-    if (matchesSelector(replicaSet.spec.selector, pod.metadata.labels)) yield keyOf(replicaSet)
   }
 }
 
@@ -56,20 +38,6 @@ function syncReplicaSet(context: ControllerContext, replicaSet: ReplicaSet): num
 
 const ownedPods = ({ caches }: ControllerContext, replicaSet: ReplicaSet): Pod[] =>
   caches.pods.indexed('controller', replicaSet.metadata.uid)
-
-function claimPods({ caches, store }: ControllerContext, replicaSet: ReplicaSet): void {
-  const { selector } = replicaSet.spec
-  const found = candidates(caches.pods, replicaSet.metadata.namespace ?? '', selector.matchLabels)
-  const all = new Set([...found, ...caches.pods.indexed('controller', replicaSet.metadata.uid)])
-  const { adopt, release } = planClaims(replicaSet, selector, all)
-  const changes = [
-    ...adopt.map((pod) => ({ pod, ownerReferences: withController(pod, replicaSet) })),
-    ...release.map((pod) => ({ pod, ownerReferences: withoutOwner(pod, replicaSet) })),
-  ]
-  for (const { pod, ownerReferences } of changes) {
-    store.update('pods', { ...structuredClone(pod), metadata: { ...structuredClone(pod.metadata), ownerReferences } })
-  }
-}
 
 interface CreateFailure {
   reason: 'FailedCreate' | 'FailedDelete'

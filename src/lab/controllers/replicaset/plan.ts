@@ -90,8 +90,13 @@ const counted = <Name extends string>(name: Name, count: number): { [name in Nam
   (count === 0 ? {} : { [name]: count }) as { [name in Name]?: number }
 
 /** Milliseconds until the next Ready pod becomes available; undefined if none is waiting for that. */
-export function nextAvailableInMs(replicaSet: ReplicaSet, owned: readonly Pod[], nowMs: number): number | undefined {
-  const minReadyMs = (replicaSet.spec.minReadySeconds ?? 0) * 1000
+export function nextAvailableInMs(
+  workload: { spec: { minReadySeconds?: number } },
+  owned: readonly Pod[],
+  nowMs: number,
+): number | undefined {
+  const minReadyMs = (workload.spec.minReadySeconds ?? 0) * 1000
+  if (minReadyMs === 0) return undefined
   const waits = owned
     .filter(isPodActive)
     .map((pod) => (readySinceMs(pod) ?? -Infinity) + minReadyMs - nowMs)

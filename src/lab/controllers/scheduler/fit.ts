@@ -9,6 +9,10 @@ export type Misfit =
   | 'node(s) had untolerated taint(s)'
   | "node(s) didn't match Pod's node affinity/selector"
   | "node(s) didn't have free ports for the requested pod ports"
+  | typeof spreadMisfit
+
+/** Said of a node by `spread.ts`, which has to look at all nodes. */
+export const spreadMisfit = "node(s) didn't match pod topology spread constraints"
 
 /**
  * Whether a node takes a pod: cordon, taints, node selector and required node affinity, host ports. A node that is not Ready counts as tainted.
@@ -34,7 +38,8 @@ function hasFreePorts(pod: Pod, there: Iterable<Pod>): boolean {
   return true
 }
 
-function isSelected({ spec }: Pod, node: Node): boolean {
+/** The pod's node selector and required node affinity. */
+export function isSelected({ spec }: Pod, node: Node): boolean {
   if (!matchesLabels(spec.nodeSelector ?? {}, node.metadata.labels)) return false
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
   return required === undefined || required.nodeSelectorTerms.some((term) => matchesTerm(term, node))

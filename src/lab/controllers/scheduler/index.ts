@@ -9,9 +9,6 @@ import { placePod } from './place.ts'
 
 const source = 'default-scheduler'
 
-/** Labels of its node that a pod gets when it is bound (admission plugin PodTopologyLabels). */
-const topologyLabels = ['topology.kubernetes.io/zone', 'topology.kubernetes.io/region']
-
 /** Binds pods to nodes. */
 export function schedulerController(context: ControllerContext): Controller {
   const { caches } = context
@@ -23,7 +20,7 @@ export function schedulerController(context: ControllerContext): Controller {
       }
       caches.pods.onChange(({ now, before }) => {
         if (now !== undefined && isWaiting(now)) add(keyOf(now))
-        if (freesPorts(now, before)) addWaiting()
+        if (makesRoom(now, before)) addWaiting()
       })
       caches.nodes.onChange(({ now, before }) => {
         if (now !== undefined && !same(placingOf(now), before && placingOf(before))) addWaiting()
@@ -40,9 +37,12 @@ export function schedulerController(context: ControllerContext): Controller {
 const isWaiting = (pod: Pod): boolean =>
   !pod.spec.nodeName && !isTerminating(pod) && !isPodFinished(pod) && (pod.spec.schedulerName ?? source) === source
 
-/** A pod that leaves its node gives its host ports back. */
-const freesPorts = (now: Pod | undefined, before: Pod | undefined): boolean =>
-  before?.spec.nodeName !== undefined && (now === undefined || (isPodFinished(now) && !isPodFinished(before)))
+/** A pod that leaves its node gives its host ports back; one that begins to, its place in a topology spread. */
+const makesRoom = (now: Pod | undefined, before: Pod | undefined): boolean =>
+  before?.spec.nodeName !== undefined &&
+  (now === undefined ||
+    (isPodFinished(now) && !isPodFinished(before)) ||
+    (isTerminating(now) && !isTerminating(before)))
 
 /** What matters of a node to the placing of pods: heartbeats do not. */
 const placingOf = (node: Node): unknown => [
@@ -55,41 +55,36 @@ const placingOf = (node: Node): unknown => [
 function schedule(context: ControllerContext, pod: Pod): void {
   if ((pod.spec.schedulingGates ?? []).length > 0) {
     writeCondition(context, pod, {
-      ...scheduled('False'),
+      ...notScheduled(pod),
       reason: 'SchedulingGated',
       message: 'Scheduling is blocked due to non-empty scheduling gates',
     })
     return
   }
-  const { caches } = context
-  const placement = placePod(pod, caches.nodes.values(), (nodeName) => caches.pods.scan('node', nodeName))
+  const { caches, settings } = context
+  const podsOn = (nodeName: string): Iterable<Pod> => caches.pods.scan('node', nodeName)
+  const placement = placePod(pod, caches.nodes.values(), podsOn, (fitting) => settings.prefer?.(pod, fitting))
   if ('nodeName' in placement) bind(context, pod, placement.nodeName)
   else reject(context, pod, placement.message)
 }
 
-const scheduled = (status: Condition['status']): Condition => ({ type: 'PodScheduled', status })
+const notScheduled = ({ metadata }: Pod): Condition => ({
+  type: 'PodScheduled',
+  status: 'False',
+  lastProbeTime: null,
+  ...(metadata.generation === undefined ? {} : { observedGeneration: metadata.generation }),
+})
 
-function bind(context: ControllerContext, pod: Pod, nodeName: string): void {
-  const { store, caches, record } = context
-  const copy = structuredClone(pod)
-  const labels = topologyOf(caches.nodes.get(nodeName))
-  const metadata =
-    Object.keys(labels).length > 0
-      ? { ...copy.metadata, labels: { ...copy.metadata.labels, ...labels } }
-      : copy.metadata
-  const bound = store.update('pods', { ...copy, metadata, spec: { ...copy.spec, nodeName } }) as Pod
-  writeCondition(context, bound, scheduled('True'))
+function bind({ store, record }: ControllerContext, pod: Pod, nodeName: string): void {
+  store.bind(pod.metadata.namespace ?? '', pod.metadata.name, nodeName)
   const message = `Successfully assigned ${keyOf(pod)} to ${nodeName}`
   record(source, pod, { type: 'Normal', reason: 'Scheduled', message, action: 'Binding' })
 }
 
-const topologyOf = (node: Node | undefined): Record<string, string> =>
-  Object.fromEntries(Object.entries(node?.metadata.labels ?? {}).filter(([name]) => topologyLabels.includes(name)))
-
 function reject(context: ControllerContext, pod: Pod, message: string): void {
   const before = conditionOf(pod, 'PodScheduled')
   if (before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message) return
-  writeCondition(context, pod, { ...scheduled('False'), reason: 'Unschedulable', message })
+  writeCondition(context, pod, { ...notScheduled(pod), reason: 'Unschedulable', message })
   context.record(source, pod, { type: 'Warning', reason: 'FailedScheduling', message, action: 'Scheduling' })
 }
 

@@ -58,7 +58,7 @@ describe('the scheduler', () => {
     cluster.edit('nodes', 'n1', (node) => delete node['spec'].unschedulable)
     expect(scheduled('a')?.[0]?.message).toContain('1 node(s) had untolerated taint(s)')
     cluster.setNode('n1', { ready: 'True' })
-    cluster.settle()
+    cluster.clock.advance(200)
     expect(pod('a').spec.nodeName).toBe('n1')
   })
 

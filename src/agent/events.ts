@@ -1,0 +1,31 @@
+import type { ApiClient } from '../kube/client.ts'
+import { EventRecorder } from '../kube/events.ts'
+import { processTimers } from '../kube/timers.ts'
+import type { Refusal } from '../reconcile/types.ts'
+import type { Log } from './agent.ts'
+import { tellRefusals } from './refusal-events.ts'
+
+/** Tells refusals as Events until the signal. Whatever goes wrong with that is logged, each kind of failure once, and disturbs nothing. */
+export function startEvents(
+  client: ApiClient,
+  nodeName: string,
+  refusals: () => readonly Refusal[],
+  log: Log,
+  signal: AbortSignal,
+): void {
+  const logged = new Set<string>()
+  const onError = (error: { code: string; message: string; cause?: unknown; remedy?: string | undefined }): void => {
+    const cause = (error.cause as { code?: string } | undefined)?.code ?? error.code
+    if (logged.has(cause)) return
+    logged.add(cause)
+    log('warn', 'Events cannot be written; refusals stand in the status only', {
+      error: error.message,
+      remedy: error.remedy,
+    })
+  }
+  const recorder = new EventRecorder({ client, component: 'weft', instance: nodeName, onError })
+  const telling = tellRefusals({ client, recorder, nodeName, refusals, timers: processTimers }, signal)
+  void telling
+    .catch((error: unknown) => log('error', 'refusals are no longer told as Events', { error: String(error) }))
+    .finally(() => recorder.close())
+}

@@ -1,0 +1,50 @@
+import { parseServicePortKey } from '../model/services.ts'
+import { nodeSubject } from '../proxy/nftables/plan.ts'
+import type { Refusal } from '../reconcile/types.ts'
+
+/** The object that a refusal is told on: a Service, or the node itself. */
+export interface RefusedObject {
+  kind: 'Service' | 'Node'
+  /** Empty for a Node. */
+  namespace: string
+  name: string
+}
+
+export interface RefusalNews {
+  /** Same object, reason and message: the same news, also when several of the object's ports have it. */
+  key: string
+  object: RefusedObject
+  reason: string
+  message: string
+}
+
+/** What to tell by key: refusals that were not there before, and all that are there now. */
+export interface RefusalDiff {
+  fresh: RefusalNews[]
+  now: Map<string, RefusalNews>
+}
+
+/** Which refusals are news. One that went away and came back is news again. */
+export function diffRefusals(
+  told: { has(key: string): boolean },
+  refusals: readonly Refusal[],
+  nodeName: string,
+): RefusalDiff {
+  const now = new Map<string, RefusalNews>()
+  for (const { subject, reason, message } of refusals) {
+    const object = objectOf(subject, nodeName)
+    if (!object) continue
+    const key = [object.kind, object.namespace, object.name, reason, message].join('\n')
+    now.set(key, { key, object, reason, message })
+  }
+  return { fresh: [...now.values()].filter(({ key }) => !told.has(key)), now }
+}
+
+/** undefined for a subject that stands for no object of the API. */
+function objectOf(subject: string, nodeName: string): RefusedObject | undefined {
+  if (subject === nodeSubject) return { kind: 'Node', namespace: '', name: nodeName }
+  const service = parseServicePortKey(subject)?.service
+  const slash = service?.indexOf('/') ?? -1
+  if (service === undefined || slash <= 0) return undefined
+  return { kind: 'Service', namespace: service.slice(0, slash), name: service.slice(slash + 1) }
+}

@@ -1,0 +1,10 @@
+import { isMap } from './access.ts'
+
+/** A value as Go prints it (`%v`), for messages: `map[a:1 b:[x y]]`. */
+export function goText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`
+  if (value === null || value === undefined) return '<nil>'
+  if (!isMap(value)) return typeof value === 'string' ? value : JSON.stringify(value)
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `map[${entries.map(([key, item]) => `${key}:${goText(item)}`).join(' ')}]`
+}

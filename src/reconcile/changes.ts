@@ -1,0 +1,99 @@
+import type { Entry } from './entries.ts'
+import type { Group } from './groups.ts'
+import type { Change, Item, Subject } from './types.ts'
+
+/** Entries of one group that are written in one batch. */
+export interface Piece {
+  group: Group
+  entries: Entry[]
+}
+
+/** The changes that one transaction needs: removals from the last stage to the first, then additions from the first to the last. */
+export function transactionOf(entries: Iterable<Entry>): Change[] {
+  const removals: Change[] = []
+  const additions: Change[] = []
+  let stages = 0
+  let last: number | undefined
+  for (const entry of entries) {
+    if (entry.dirtyBy === undefined) continue
+    if (entry.have !== undefined) removals.push(removalOf(entry))
+    if (entry.want !== undefined) additions.push(additionOf(entry))
+    const { stage } = entry.kind.spec
+    if (stage !== last) stages++
+    last = stage
+  }
+  if (stages > 1) {
+    const stage = stagesBy(entries)
+    removals.sort((a, b) => stage(b) - stage(a))
+    additions.sort((a, b) => stage(a) - stage(b))
+  }
+  for (const addition of additions) removals.push(addition)
+  return removals
+}
+
+/** The changes of entries of one stage, for a target that acknowledges each: a changed value is a removal that its addition follows. */
+export function stepOf(entries: Iterable<Entry>): Change[] {
+  const changes: Change[] = []
+  for (const entry of entries) {
+    if (entry.dirtyBy === undefined) continue
+    if (entry.have !== undefined) changes.push(removalOf(entry))
+    if (entry.want !== undefined) changes.push(additionOf(entry))
+  }
+  return changes
+}
+
+/**
+ * Groups by stage, in the order in which they are written where each stage is a batch of its own: what is added or changed, ascending; then what is
+ * removed, descending. So what leads somewhere is switched before the old place goes.
+ */
+export function stepsOf(groups: readonly Group[]): Piece[][] {
+  const steps = new Map<number, Map<Group, Piece>>()
+  for (const group of groups) {
+    for (const entry of group.entries) {
+      const at = stepOfEntry(entry)
+      let step = steps.get(at)
+      if (step === undefined) steps.set(at, (step = new Map()))
+      const piece = step.get(group)
+      if (piece === undefined) step.set(group, { group, entries: [entry] })
+      else piece.entries.push(entry)
+    }
+  }
+  return [...steps].sort(([a], [b]) => a - b).map(([, step]) => [...step.values()])
+}
+
+/** Cuts pieces into batches of at most `size` entries each. */
+export function* batchesOf(pieces: readonly Piece[], size: number): Generator<Piece[]> {
+  let batch: Piece[] = []
+  let room = size
+  for (const { group, entries } of pieces) {
+    for (let from = 0; from < entries.length; ) {
+      const part = entries.slice(from, from + room)
+      batch.push({ group, entries: part })
+      from += part.length
+      room -= part.length
+      if (room > 0) continue
+      yield batch
+      batch = []
+      room = size
+    }
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** Stages are small whole numbers of either sign; removals come after all additions. */
+const removalsAfter = 1e6
+const stepOfEntry = ({ want, kind }: Entry): number =>
+  want === undefined ? removalsAfter - kind.spec.stage : kind.spec.stage
+
+function stagesBy(entries: Iterable<Entry>): (change: Change) => number {
+  const stages = new Map<string, number>()
+  for (const { kind } of entries) stages.set(kind.name, kind.spec.stage)
+  return ({ item }) => stages.get(item.kind) ?? 0
+}
+
+const removalOf = ({ have, haveOwner }: Entry): Change => change('delete', have as Item, haveOwner)
+const additionOf = ({ want, owner, kind }: Entry): Change =>
+  change('add', want as Item, kind.spec.shared ? undefined : owner)
+
+const change = (op: 'add' | 'delete', item: Item, subject: Subject | undefined): Change =>
+  subject === undefined ? { op, item } : { op, item, subject }

@@ -1,0 +1,130 @@
+import type { Core } from './core.ts'
+import type { SubjectState } from './subjects.ts'
+import type { Plan, Previous, Refusal, Subject } from './types.ts'
+import { WakeHeap } from './wake-heap.ts'
+import { PlanConflict } from './wanted.ts'
+
+const planSliceMs = 5
+/** A subject whose plan threw is planned again after this, should nothing touch it before. */
+const brokenPlanMs = 60_000
+
+/** Plans what was touched, and wakes what asked to be planned again. */
+export class Planner {
+  readonly #core: Core
+  readonly #touched = new Set<Subject>()
+  readonly #wake = new WakeHeap<Subject>()
+  readonly #refusals = new Map<Subject, readonly Refusal[]>()
+  readonly #counted = new Set<Subject>()
+  #plan = 0
+  #lastTickMs = Number.NEGATIVE_INFINITY
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** Subjects that want something, or are refused something. */
+  get subjects(): number {
+    return this.#counted.size
+  }
+
+  get touched(): number {
+    return this.#touched.size
+  }
+
+  isTouched(subject: Subject): boolean {
+    return this.#touched.has(subject)
+  }
+
+  touch(subjects: Iterable<Subject>): void {
+    for (const subject of subjects) this.#touched.add(subject)
+  }
+
+  /**
+   * Touches whose time has come; returns when the next one's will. A clock that was set back would let them oversleep, so all are planned: a
+   * plan costs little and says anew when to wake it. True in `clockSetBack` asks the caller to do likewise.
+   */
+  tick(): { nextMs: number | undefined; clockSetBack: boolean } {
+    const now = this.#core.now()
+    const clockSetBack = now < this.#lastTickMs
+    this.#lastTickMs = now
+    if (clockSetBack) this.touch(this.#wake.clear())
+    else for (const subject of this.#wake.due(now)) this.#touched.add(subject)
+    return { nextMs: this.#wake.nextMs, clockSetBack }
+  }
+
+  /** Plans everything that was touched, and lets others run every few milliseconds. */
+  async plan(): Promise<void> {
+    const { planSeconds, counters } = this.#core.metrics
+    const conflicts = new Set<Subject>()
+    let sliceStart = performance.now()
+    let at = sliceStart
+    for (const subject of this.#touched) {
+      this.#touched.delete(subject)
+      // The key may be another's that is about to leave it: try again when all are planned.
+      if (!this.#planOne(subject, conflicts.has(subject))) {
+        conflicts.add(subject)
+        this.#touched.add(subject)
+      }
+      const now = performance.now()
+      counters.plans++
+      planSeconds.observe((now - at) / 1000)
+      at = now
+      if (now - sliceStart < planSliceMs) continue
+      await new Promise((resolve) => setImmediate(resolve))
+      sliceStart = at = performance.now()
+    }
+  }
+
+  /** Refusals by plans, by subject. */
+  *refusals(): Generator<Refusal> {
+    for (const refusals of this.#refusals.values()) yield* refusals
+  }
+
+  /** False: a key is another's, at this moment. */
+  #planOne(subject: Subject, final: boolean): boolean {
+    const { part, subjects, settling, now, wanted, log, commits } = this.#core
+    const state = subjects.at(subject)
+    settling.add(state)
+    commits.changed(subject)
+    try {
+      const number = ++this.#plan
+      const plan = part.plan(subject, this.#previous(state, number), now())
+      wanted.replace(state, plan.items, plan.rank)
+      state.plan = number
+      state.more = plan.more ?? false
+      this.#note(subject, plan)
+      return true
+    } catch (error) {
+      if (error instanceof PlanConflict && !final) return false
+      // What the subject has stays: one odd object must not stop the others.
+      const message = error instanceof Error ? error.message : String(error)
+      this.#refusals.set(subject, [{ subject, reason: 'PlanFailed', message }])
+      this.#counted.add(subject)
+      this.#wake.set(subject, now() + brokenPlanMs)
+      log('error', 'a subject could not be planned', { subject, error: message })
+      return true
+    }
+  }
+
+  #previous(state: SubjectState, plan: number): Previous {
+    const { numbers } = this.#core
+    return {
+      items: state.items,
+      number: (name) => numbers.get(state, name, plan),
+      held: (name) => state.numbers?.find((one) => one.name === name)?.number,
+    }
+  }
+
+  #note(subject: Subject, { items, refusals, wakeAtMs }: Plan): void {
+    const refused = refusals !== undefined && refusals.length > 0
+    if (refused)
+      this.#refusals.set(
+        subject,
+        refusals.map((refusal) => ({ subject, ...refusal })),
+      )
+    else this.#refusals.delete(subject)
+    this.#wake.set(subject, wakeAtMs)
+    if (items.length > 0 || refused) this.#counted.add(subject)
+    else this.#counted.delete(subject)
+  }
+}

@@ -1,0 +1,88 @@
+import { type Entry, entryId } from './entries.ts'
+import type { Group } from './groups.ts'
+import type { Item, Rank, Subject } from './types.ts'
+
+/** A number that a subject holds under a name; `used` is the plan that asked for it last. */
+export interface HeldNumber {
+  name: string
+  number: number
+  used: number
+}
+
+/** All that is known of one subject. */
+export interface SubjectState {
+  readonly subject: Subject
+  /** False: its items are what adoption found to be its own, not what it wants. */
+  planned: boolean
+  /** What it wanted last, whether it may have it or not, and the entries of that, in the same order. */
+  items: Item[]
+  entries: Entry[]
+  claims: readonly string[]
+  rank: Rank
+  numbers: HeldNumber[] | undefined
+  /** The last plan that was taken. */
+  plan: number
+  /** Plan.more of that plan. */
+  more: boolean
+  /** Its differing entries; some may have been written, or passed on, meanwhile: Entry.dirtyBy tells. */
+  dirty: Entry[] | undefined
+  dirtyCount: number
+  /** What it no longer wants and may still be there under its name: its numbers are not free before. */
+  leaving: Entry[] | undefined
+  /** Its group while a batch is put together and written. */
+  group: Group | undefined
+}
+
+const gone: Rank = { gone: true, createdMs: 0, name: '' }
+
+/** The subjects of one reconciler. */
+export class Subjects {
+  readonly #states = new Map<Subject, SubjectState>()
+
+  get(subject: Subject): SubjectState | undefined {
+    return this.#states.get(subject)
+  }
+
+  /** The state of a subject, made if need be. */
+  at(subject: Subject): SubjectState {
+    let state = this.#states.get(subject)
+    if (state === undefined) this.#states.set(subject, (state = newState(subject)))
+    return state
+  }
+
+  /** Who writes a difference that no plan has made: who wants it, or had it, or else nobody but the entry itself. */
+  writerOf(entry: Entry): SubjectState {
+    const subject = entry.owner ?? entry.haveOwner
+    return subject === undefined ? this.apartOf(entry) : this.at(subject)
+  }
+
+  /** A subject for this entry alone: what belongs to nobody, or must not wait for somebody. */
+  apartOf(entry: Entry): SubjectState {
+    return this.at(`* ${entryId(entry)}`)
+  }
+
+  /** Nothing wanted, nothing left to write: no need to remember it. */
+  forgetIfIdle(state: SubjectState): void {
+    if (state.items.length > 0 || state.dirtyCount > 0 || state.leaving !== undefined) return
+    if (state.numbers === undefined || state.numbers.length === 0) this.#states.delete(state.subject)
+  }
+}
+
+const newState = (subject: Subject): SubjectState => ({
+  subject,
+  planned: false,
+  items: [],
+  entries: [],
+  claims: none,
+  rank: gone,
+  numbers: undefined,
+  plan: 0,
+  more: false,
+  dirty: undefined,
+  dirtyCount: 0,
+  leaving: undefined,
+  group: undefined,
+})
+
+/** Shared by all that have none. */
+export const none: readonly never[] = []
