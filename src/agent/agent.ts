@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { hostGateway } from '../fabric/host-gw/index.ts'
 import { takeWriterLock } from '../kernel/writer-lock.ts'
 import { ApiClient } from '../kube/client.ts'
 import { type Connection, loadKubeconfig } from '../kube/kubeconfig.ts'
@@ -6,8 +7,9 @@ import { resourcePath } from '../kube/paths.ts'
 import type { KubeObject } from '../kube/types.ts'
 import { WeftError } from '../model/error.ts'
 import { nftablesProxy } from '../proxy/nftables/index.ts'
+import type { Reconciler } from '../reconcile/reconciler.ts'
 import { Scheduler } from '../reconcile/scheduler.ts'
-import type { Change } from '../reconcile/types.ts'
+import type { Change, Refusal, Subject } from '../reconcile/types.ts'
 import type { AgentConfig } from './config.ts'
 import { startEvents } from './events.ts'
 import { makeSources, type Sources } from './sources.ts'
@@ -26,35 +28,24 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
   const lock = await takeWriterLock(lockWaitMs, signal)
   const startedMs = Date.now()
   const { client, sources, clusterUid } = await connect(config, log, signal)
-  const proxy = nftablesProxy({ view: sources.view, clusterUid, log })
+  const parts = makeParts(sources, clusterUid, log)
   const status = (): AgentStatus => {
-    const parts = [proxy.reconciler.status()]
+    const now = parts.map(({ reconciler }) => reconciler.status())
     return {
       node: config.nodeName,
       pid: process.pid,
-      ready: parts.every((part) => part.synced),
+      ready: now.every((part) => part.synced),
       startedMs,
       api: { failing: sources.failing() },
-      parts,
+      parts: now,
     }
   }
   const server = await serveStatus(config.runDir, status)
-  const listed = performance.now()
-  await proxy.start()
-  const { items, changes } = proxy.reconciler.status()
-  log('info', 'the kernel is what the API says', {
-    items,
-    changes,
-    milliseconds: Math.round(performance.now() - listed),
-  })
-  const onError = (error: unknown): void =>
-    log('error', 'the reconciler stumbled; it goes on', { error: String(error) })
-  const scheduler = new Scheduler(proxy.reconciler, { onError })
-  const unfollow = proxy.follow((subjects) => scheduler.touch(subjects))
-  startEvents(client, config.nodeName, () => proxy.reconciler.status().refusals, log, signal)
+  const stops = await Promise.all(parts.map((part) => startPart(part, log)))
+  const refusals = (): Refusal[] => parts.flatMap(({ reconciler }) => reconciler.status().refusals)
+  startEvents(client, config.nodeName, refusals, log, signal)
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
-  unfollow()
-  scheduler.close()
+  for (const stop of stops) stop()
   server.close()
   client.close()
   lock.release()
@@ -66,10 +57,47 @@ export async function dryRunAgent(config: AgentConfig, log: Log, signal: AbortSi
   const stop = new AbortController()
   const both = AbortSignal.any([signal, stop.signal])
   const { client, sources, clusterUid } = await connect(config, log, both)
-  const changes = await nftablesProxy({ view: sources.view, clusterUid }).dryRun()
+  const changes: Change[] = []
+  for (const part of makeParts(sources, clusterUid)) {
+    changes.push(...(await part.dryRun()))
+    part.close?.()
+  }
   stop.abort()
   client.close()
   return changes
+}
+
+/** What every part offers to whoever composes them. */
+interface RunnablePart {
+  reconciler: Reconciler
+  start(): Promise<void>
+  dryRun(): Promise<Change[]>
+  follow(touch: (subjects: Iterable<Subject>) => void): () => void
+  close?(): void
+}
+
+function makeParts({ view, fabric }: Sources, clusterUid: string, log?: Log): RunnablePart[] {
+  const logging = log === undefined ? {} : { log }
+  const proxy = nftablesProxy({ view, clusterUid, ...logging })
+  return fabric === undefined ? [proxy] : [hostGateway({ view: fabric, ...logging }), proxy]
+}
+
+/** Writes what differs and follows what changes from then on. Returns what stops it; the kernel stays as it is. */
+async function startPart(part: RunnablePart, log: Log): Promise<() => void> {
+  const from = performance.now()
+  await part.start()
+  const { part: name, items, changes } = part.reconciler.status()
+  const milliseconds = Math.round(performance.now() - from)
+  log('info', 'the kernel is what the API says', { part: name, items, changes, milliseconds })
+  const onError = (error: unknown): void =>
+    log('error', 'the reconciler stumbled; it goes on', { part: name, error: String(error) })
+  const scheduler = new Scheduler(part.reconciler, { onError })
+  const unfollow = part.follow((subjects) => scheduler.touch(subjects))
+  return () => {
+    unfollow()
+    scheduler.close()
+    part.close?.()
+  }
 }
 
 async function connect(

@@ -8,7 +8,13 @@ export interface AgentConfig {
   runDir: string
   clusterCIDRs: CIDRv4[]
   serviceCIDRs: CIDRv4[]
+  /** What makes the pod network; `none`: somebody else does. */
+  flannelBackend: FlannelBackend
 }
+
+/** Values of --flannel-backend, as K3s names them. */
+export const flannelBackends = ['none', 'host-gw'] as const
+export type FlannelBackend = (typeof flannelBackends)[number]
 
 /**
  * A list of CIDRs as K3s takes it: comma-separated, dual-stack lists included. IPv6 ones are accepted and not used.

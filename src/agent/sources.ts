@@ -1,8 +1,10 @@
+import { decodeFabricNode, type FabricView, makeFabricView } from '../fabric/view.ts'
 import type { ApiClient } from '../kube/client.ts'
 import { resourcePath } from '../kube/paths.ts'
 import { Reflector } from '../kube/reflector.ts'
 import { ObjectStore } from '../kube/store.ts'
 import type { EndpointSlice } from '../model/endpoints.ts'
+import { formatCIDRv4 } from '../model/ip.ts'
 import type { Service } from '../model/services.ts'
 import {
   bySlicesService,
@@ -18,6 +20,8 @@ import type { AgentConfig } from './config.ts'
 /** The view's stores and what fills them. */
 export interface Sources {
   view: ServiceView
+  /** Present when this agent makes the pod network. */
+  fabric: FabricView | undefined
   /** Runs the reflectors until the signal; resolves when each has completed its first list. */
   start(signal: AbortSignal): Promise<void>
   /** Resources whose list or watch fails at the moment, with the last error. */
@@ -34,9 +38,20 @@ export function makeSources(
   onError: (resource: string, message: string) => void,
 ): Sources {
   const view = makeView(config, apiPort)
+  const fabric =
+    config.flannelBackend === 'none'
+      ? undefined
+      : makeFabricView(config.nodeName, config.clusterCIDRs.map(formatCIDRv4))
   const reflectors = new Map<string, { reflector: Reflector<any>; lastError: string }>()
-  const reflect = <T>(resource: string, group: string | undefined, store: ObjectStore<T>, decode: Decode<T>): void => {
-    const path = resourcePath({ ...(group === undefined ? {} : { group }), version: 'v1', resource })
+  const lists: Promise<void>[] = []
+  const reflect = <T>(
+    resource: string,
+    group: string,
+    store: ObjectStore<T>,
+    decode: Decode<T>,
+    name = resource,
+  ): void => {
+    const path = resourcePath({ ...(group === '' ? {} : { group }), version: 'v1', resource })
     const entry = { lastError: '', reflector: undefined as unknown as Reflector<T> }
     entry.reflector = new Reflector<T>({
       client,
@@ -49,17 +64,19 @@ export function makeSources(
         entry.lastError = message
       },
     })
-    reflectors.set(resource, entry)
+    reflectors.set(name, entry)
+    lists.push(firstList(store))
   }
-  reflect('services', undefined, view.services, decodeService)
-  reflect('nodes', undefined, view.nodes, decodeNode)
+  reflect('services', '', view.services, decodeService)
+  reflect('nodes', '', view.nodes, decodeNode)
   reflect('endpointslices', 'discovery.k8s.io', view.slices, decodeSlice)
+  if (fabric !== undefined) reflect('nodes', '', fabric.nodes, decodeFabricNode, 'nodes (pod network)')
   return {
     view,
+    fabric,
     start: async (signal) => {
-      const listed = [firstList(view.services), firstList(view.nodes), firstList(view.slices)]
       for (const { reflector } of reflectors.values()) void reflector.run(signal)
-      await Promise.race([Promise.all(listed), aborted(signal)])
+      await Promise.race([Promise.all(lists), aborted(signal)])
     },
     failing: () => {
       const failing = [...reflectors].filter(([, { reflector }]) => reflector.state.failures > 0)

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { dryRunAgent, type Log, runAgent } from '../agent/agent.ts'
-import type { AgentConfig } from '../agent/config.ts'
+import type { AgentConfig, FlannelBackend } from '../agent/config.ts'
 import { parseCIDRs } from '../agent/config.ts'
 import type { Change } from '../reconcile/types.ts'
 import { exitCodes } from './errors.ts'
@@ -12,6 +12,7 @@ interface Options {
   runDir: string
   clusterCidr: string
   serviceCidr: string
+  flannelBackend: FlannelBackend
   dryRun?: boolean
   output: OutputFormat
 }
@@ -24,6 +25,7 @@ export async function run(options: Options): Promise<number> {
     runDir: options.runDir,
     clusterCIDRs: parseCIDRs('--cluster-cidr', options.clusterCidr),
     serviceCIDRs: parseCIDRs('--service-cidr', options.serviceCidr),
+    flannelBackend: options.flannelBackend,
   }
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const)
@@ -62,7 +64,7 @@ async function makeLog(): Promise<Log> {
 async function printChanges(changes: readonly Change[], format: OutputFormat): Promise<void> {
   const rows = changes.map(({ op, item, subject }) => ({
     op,
-    set: item.kind,
+    kind: item.kind,
     key: item.key,
     value: item.value,
     subject,
@@ -72,7 +74,7 @@ async function printChanges(changes: readonly Change[], format: OutputFormat): P
     kind: 'Change',
     columns: [
       { title: 'CHANGE', cell: (row) => row.op },
-      { title: 'SET', cell: (row) => row.set },
+      { title: 'KIND', cell: (row) => row.kind },
       { title: 'KEY', cell: (row) => row.key },
       { title: 'VALUE', cell: (row) => row.value },
       { title: 'FOR', cell: (row) => row.subject },

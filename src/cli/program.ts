@@ -1,4 +1,5 @@
 import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
+import { flannelBackends } from '../agent/config.ts'
 import { defaultLabName } from '../lab/name.ts'
 import { WeftError } from '../model/error.ts'
 import { outputFormats } from './output.ts'
@@ -127,6 +128,11 @@ function addAgent(program: Command, done: (exitCode: number) => void): void {
     .option('--run-dir <dir>', 'where the lock and the status socket live', '/run/weft')
     .option('--cluster-cidr <cidr>', 'addresses of pods; traffic from them keeps its source', '10.42.0.0/16')
     .option('--service-cidr <cidr>', 'addresses of Services', '10.43.0.0/16')
+    .addOption(
+      new Option('--flannel-backend <backend>', 'what makes the pod network; none: somebody else does')
+        .choices([...flannelBackends])
+        .default('none'),
+    )
     .option('--dry-run', 'print what would change in the kernel, and change nothing')
     .addOption(outputOption())
   addExamples(agent, [

@@ -35,7 +35,7 @@ export class FakeTarget implements Target {
   refusesItems = new Set<string>()
   /** So many of the next batches fail, whatever is in them. */
   failBatches = 0
-  /** Batches are applied a little later than they are asked for. */
+  /** Batches are applied a little later than they are asked for, and acknowledged later again. */
   slow = false
   /** Called after each batch that was applied. */
   onBatch: (changes: readonly Change[]) => void = () => {}
@@ -65,16 +65,17 @@ export class FakeTarget implements Target {
     return lost.length === this.#names().length ? 'lost' : { lost }
   }
 
+  /** As the kernel's dumps do, without a snapshot: what changes meanwhile may be seen or not. */
   async *read(): AsyncGenerator<FoundItem[]> {
-    const all = [...this.items.values()]
-    for (let at = 0; at < all.length; at += 7) {
-      yield all.slice(at, at + 7)
+    const ids = [...this.items.keys()]
+    for (let at = 0; at < ids.length; at += 7) {
+      yield ids.slice(at, at + 7).flatMap((id) => this.items.get(id) ?? [])
       await immediate()
     }
   }
 
   apply(changes: readonly Change[]): void | ItemFailure[] | Promise<void | ItemFailure[]> {
-    return this.slow ? immediate().then(() => this.#apply(changes)) : this.#apply(changes)
+    return this.slow ? this.#applySlowly(changes) : this.#apply(changes)
   }
 
   async finish(): Promise<void> {}
@@ -113,6 +114,13 @@ export class FakeTarget implements Target {
     if (item === undefined) this.items.delete(id)
     else this.items.set(id, item)
     this.#touched = true
+  }
+
+  async #applySlowly(changes: readonly Change[]): Promise<void | ItemFailure[]> {
+    await immediate()
+    const failures = this.#apply(changes)
+    await immediate()
+    return failures
   }
 
   #apply(changes: readonly Change[]): void | ItemFailure[] {

@@ -338,8 +338,11 @@ describe('epochs', () => {
     const read = target.read.bind(target)
     target.read = async function* () {
       target.read = read
+      let first = true
       for await (const piece of read()) {
         yield piece
+        if (!first) continue
+        first = false
         target.items.clear()
         reconciler.raiseEpoch('the link went down')
       }

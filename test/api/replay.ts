@@ -84,6 +84,14 @@ function sequence(): () => number {
 /** Replays one file against a fresh server. */
 export async function replay(file: FileName): Promise<Outcome[]> {
   const dir = mkdtempSync(join(tmpdir(), 'weft-replay-'))
+  try {
+    return await replayIn(dir, file)
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+async function replayIn(dir: string, file: FileName): Promise<Outcome[]> {
   const api = await startApi({
     dir,
     serviceCIDR: '10.43.0.0/16,fd43::/112',
@@ -98,7 +106,6 @@ export async function replay(file: FileName): Promise<Outcome[]> {
   } finally {
     run.close()
     await api.close()
-    rmSync(dir, { recursive: true, force: true })
   }
 }
 

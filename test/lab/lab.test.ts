@@ -7,8 +7,8 @@ import { cgroupRoot, listPids } from '../../src/kernel/cgroup.ts'
 import { run } from '../../src/kernel/process.ts'
 import { parseEchoReply } from '../../src/lab/echo-protocol.ts'
 import { type LabProcesses, labFiles, readJson } from '../../src/lab/files.ts'
-import type { LabReport } from '../../src/lab/status.ts'
 import { labDir, readLabState } from '../../src/lab/state.ts'
+import type { LabReport } from '../../src/lab/status.ts'
 import { labNamespaces } from '../../src/lab/topology/remove.ts'
 
 const root = join(import.meta.dirname, '../..')

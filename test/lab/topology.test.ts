@@ -55,7 +55,7 @@ describe.skipIf(!isRoot)('topology (needs root: makes network namespaces)', () =
 
   it('routes pods to their node, and Services to the first node', async () => {
     const via = async (netns: string, to: string) => (await run('ip', ['-n', netns, 'route', 'get', to])).stdout
-    expect(await via(node1.netns, '10.42.1.7')).toContain(`via ${node2.address}`)
+    expect(await via(plan.router.netns, '10.42.1.7')).toContain(`via ${node2.address}`)
     expect(await via(plan.router.netns, '10.42.0.7')).toContain(`via ${node1.address}`)
     expect(await via(plan.router.netns, '10.43.0.1')).toContain(`via ${node1.address}`)
   })

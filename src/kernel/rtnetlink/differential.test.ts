@@ -12,7 +12,7 @@ const spec: fc.Arbitrary<RouteSpec> = fc.oneof(
   fc.record(
     {
       dst: fc.constantFrom('10.42.1.0/24', '10.42.2.0/24', '10.42.1.1/24'),
-      via: fc.constantFrom('10.0.0.2', '10.0.1.2', '10.9.9.9'),
+      via: fc.constantFrom('10.0.0.2', '10.0.0.3', '10.0.1.2', '10.9.9.9'),
       dev: link,
       metric: fc.constant(50),
       protocol: fc.constantFrom(99, 4),
@@ -33,7 +33,7 @@ const spec: fc.Arbitrary<RouteSpec> = fc.oneof(
 )
 const change: fc.Arbitrary<Change> = fc.oneof(
   {
-    weight: 5,
+    weight: 14,
     arbitrary: fc.record({
       object: fc.constant('route' as const),
       op: fc.constantFrom('add' as const, 'replace' as const, 'delete' as const),
@@ -41,7 +41,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
     }),
   },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({
       object: fc.constant('address' as const),
       op: fc.constantFrom('add' as const, 'delete' as const),

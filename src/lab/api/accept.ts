@@ -14,7 +14,9 @@ export function formOf(accept: string | undefined): Form {
     const form = served(type.toLowerCase(), new Map(parameters.map((p) => p.split('=', 2) as [string, string])))
     if (form !== undefined) return form
   }
-  throw ranges.some(([, ...parameters]) => parameters.some((p) => p.startsWith('as='))) ? notAcceptable() : noRepresentation()
+  throw ranges.some(([, ...parameters]) => parameters.some((p) => p.startsWith('as=')))
+    ? notAcceptable()
+    : noRepresentation()
 }
 
 function served(type: string, parameters: ReadonlyMap<string, string>): Form | undefined {

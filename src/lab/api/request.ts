@@ -49,13 +49,15 @@ export const isTrue = (text: string | null): boolean =>
 type Place = Pick<ResourceRequest, 'kind' | 'namespace' | 'name' | 'subresource'>
 
 function placeOf(registry: KindRegistry, group: string, version: string, path: readonly string[]): Place | undefined {
-  const inNamespace = path[0] === 'namespaces' && path.length >= 3 && registry.served(group, version, path[2] ?? '') !== undefined
+  const inNamespace =
+    path[0] === 'namespaces' && path.length >= 3 && registry.served(group, version, path[2] ?? '') !== undefined
   const namespace = inNamespace ? path[1] : undefined
   const [plural = '', name, subresource, ...more] = inNamespace ? path.slice(2) : path
   const kind = registry.served(group, version, plural)
   if (kind === undefined && registry.isCustomGroup(group)) return undefined
   if (kind === undefined || more.length > 0) throw noSuchResource()
-  if (kind.custom !== undefined && inNamespace !== kind.namespaced && (inNamespace || name !== undefined)) return undefined
+  if (kind.custom !== undefined && inNamespace !== kind.namespaced && (inNamespace || name !== undefined))
+    return undefined
   if (inNamespace && !kind.namespaced) throw noSuchResource()
   if (!inNamespace && kind.namespaced && name !== undefined) throw noSuchResource()
   if (subresource !== undefined && subresourceVerbs(kind, subresource).length === 0)
@@ -79,7 +81,8 @@ export function subresourceVerbs(kind: Kind, subresource: string): readonly Verb
 export function verbsOf(kind: Kind): Verb[] {
   if (kind.verbs !== undefined) return [...kind.verbs]
   if (kind.review !== undefined) return ['create']
-  if (kind.custom !== undefined) return ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch']
+  if (kind.custom !== undefined)
+    return ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch']
   return storedVerbs(kind)
 }
 

@@ -142,7 +142,12 @@ function staticAnswer(message: IncomingMessage, response: ServerResponse, url: U
   if (path === '/version') return respondJson(response, version)
   if (path.startsWith('/openapi/')) return openapi(response, path, accept, options.kinds)
   if ((path === '/api' || path === '/apis') && discovery.wantsAggregated(accept))
-    return respond(response, 200, discovery.aggregatedType, JSON.stringify(discovery.aggregated(options.kinds, path === '/api')))
+    return respond(
+      response,
+      200,
+      discovery.aggregatedType,
+      JSON.stringify(discovery.aggregated(options.kinds, path === '/api')),
+    )
   const body = discoveryAnswer(path, options)
   if (body !== undefined) return respondJson(response, body)
   // A version that a known group does not have is a Status; a group that is not known is no path at all.

@@ -298,8 +298,7 @@ export class MemoryStore implements ApiStore {
     draft['spec'].nodeName = nodeName
     const node = this.get('nodes', undefined, nodeName)
     const topology = Object.entries(node?.metadata.labels ?? {}).filter(([name]) => topologyLabels.has(name))
-    if (topology.length > 0)
-      draft.metadata.labels = { ...draft.metadata.labels, ...Object.fromEntries(topology) }
+    if (topology.length > 0) draft.metadata.labels = { ...draft.metadata.labels, ...Object.fromEntries(topology) }
     const time = seconds(this.#now())
     const scheduled = { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: time }
     const others = listOf(mapOf(draft['status'])['conditions']).filter((c) => c['type'] !== 'PodScheduled')
@@ -502,8 +501,7 @@ export class MemoryStore implements ApiStore {
     if (this.#delivering) return
     this.#delivering = true
     try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift())
-        this.#deliver(next)
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#deliver(next)
     } finally {
       this.#delivering = false
     }

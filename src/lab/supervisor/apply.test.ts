@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ApiError, type ApiClient } from '../../kube/client.ts'
+import { type ApiClient, ApiError } from '../../kube/client.ts'
 import { parseManifest } from '../manifests.ts'
 import { applyManifests } from './apply.ts'
 

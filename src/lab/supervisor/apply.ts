@@ -1,4 +1,4 @@
-import { ApiError, type ApiClient, isAlreadyExists } from '../../kube/client.ts'
+import { type ApiClient, ApiError, isAlreadyExists } from '../../kube/client.ts'
 import { resourcePath } from '../../kube/paths.ts'
 import { WeftError } from '../../model/error.ts'
 import type { ManifestDocument } from '../manifests.ts'

@@ -60,7 +60,7 @@ const kubeletArguments = (lab: string, { name, address, podCIDR }: PlannedNode):
 
 const agentArguments = (lab: string, { name }: PlannedNode): string[] => {
   const runDir = agentSocketPath.slice(0, agentSocketPath.lastIndexOf('/'))
-  const networks = ['--cluster-cidr', clusterCIDR, '--service-cidr', serviceCIDR]
+  const networks = ['--cluster-cidr', clusterCIDR, '--service-cidr', serviceCIDR, '--flannel-backend', 'host-gw']
   const { nodeKubeconfig } = labFiles(lab)
   return ['agent', '--kubeconfig', nodeKubeconfig, '--node-name', name, '--run-dir', runDir, ...networks]
 }

@@ -1,4 +1,4 @@
-import { type PlannedNode, serviceCIDR, type TopologyPlan } from './plan.ts'
+import { serviceCIDR, type TopologyPlan } from './plan.ts'
 
 /** Lines for `ip -batch`, to be run in one namespace. */
 export interface Batch {
@@ -34,10 +34,7 @@ export function addressBatches(plan: TopologyPlan): Batch[] {
     { netns: router.netns, lines: routerLines(plan) },
     { netns: client.netns, lines: hostLines(client.address, router.outside) },
     { netns: api.netns, lines: hostLines(api.address, router.address) },
-    ...nodes.map((node) => ({
-      netns: node.netns,
-      lines: [...hostLines(node.address, router.address), ...podRoutes(nodes, node)],
-    })),
+    ...nodes.map((node) => ({ netns: node.netns, lines: hostLines(node.address, router.address) })),
   ]
 }
 
@@ -57,10 +54,7 @@ function routerLines({ router, nodes }: TopologyPlan): string[] {
     `address add ${router.outside}/24 dev eth1`,
     'link set eth0 up',
     'link set eth1 up',
-    ...podRoutes(nodes),
+    ...nodes.map((node) => `route add ${node.podCIDR} via ${node.address}`),
     `route add ${serviceCIDR} via ${first}`,
   ]
 }
-
-const podRoutes = (nodes: PlannedNode[], except?: PlannedNode): string[] =>
-  nodes.filter((node) => node !== except).map((node) => `route add ${node.podCIDR} via ${node.address}`)

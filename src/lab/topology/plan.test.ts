@@ -34,10 +34,10 @@ describe('links', () => {
     expect([...linkBatches(plan), ...addressBatches(plan)].every((batch) => inside.has(batch.netns))).toBe(true)
   })
 
-  it('routes pods of the other nodes only', () => {
+  it('leaves the routes between nodes to the agents, and gives the router one to each', () => {
     const plan = planTopology('demo', 2)
-    const lines = addressBatches(plan).find((batch) => batch.netns.endsWith('node1'))?.lines
-    expect(lines).toContain('route add 10.42.1.0/24 via 172.30.0.12')
-    expect(lines?.join()).not.toContain('10.42.0.0/24')
+    const linesOf = (host: string) => addressBatches(plan).find(({ netns }) => netns.endsWith(host))?.lines
+    expect(linesOf('node1')?.join()).not.toContain('10.42.')
+    expect(linesOf('router')).toContain('route add 10.42.1.0/24 via 172.30.0.12')
   })
 })

@@ -15,10 +15,14 @@ export const logFile = (dir: string, number: number): string => join(dir, `${dig
 
 const digits = (number: number): string => String(number).padStart(8, '0')
 
-/** What is in the folder, in ascending order; half-written files are removed. */
+/** Removes what an earlier process left half-written. */
+export function removeUnfinished(dir: string): void {
+  for (const name of readdirSync(dir)) if (name.endsWith('.new')) rmSync(join(dir, name))
+}
+
+/** What is in the folder, in ascending order. */
 export function stateFiles(dir: string): StateFiles {
   const names = readdirSync(dir).sort()
-  for (const name of names) if (name.endsWith('.new')) rmSync(join(dir, name))
   const numbers = (suffix: string): number[] =>
     names.flatMap((name) => (/^\d{8}\.[a-z]+$/.test(name) && name.endsWith(suffix) ? Number.parseInt(name, 10) : []))
   return { snapshots: numbers('.snapshot'), logs: numbers('.log') }

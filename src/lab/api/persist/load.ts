@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, rmSync } from 'node:fs'
 import { WeftError } from '../../../model/error.ts'
-import { logFile, removeBefore, snapshotFile, stateFiles, syncFolder } from './files.ts'
+import { logFile, removeBefore, removeUnfinished, snapshotFile, stateFiles, syncFolder } from './files.ts'
 import { readRecords } from './record.ts'
 import { Replay } from './saved.ts'
 
@@ -19,6 +19,7 @@ export interface Loaded {
  * @throws WeftError API_STATE_DAMAGED if a snapshot is not what was written, or all of it is of another layout
  */
 export function loadState(dir: string): Loaded {
+  removeUnfinished(dir)
   const { snapshots, logs } = stateFiles(dir)
   const base = snapshots.at(-1) ?? 1
   const saved = new Replay()
