@@ -7,16 +7,13 @@ import { resourcePath } from '../kube/paths.ts'
 import type { KubeObject } from '../kube/types.ts'
 import { WeftError } from '../model/error.ts'
 import { nftablesProxy } from '../proxy/nftables/index.ts'
-import type { Reconciler } from '../reconcile/reconciler.ts'
-import { Scheduler } from '../reconcile/scheduler.ts'
-import type { Change, Refusal, Subject } from '../reconcile/types.ts'
+import type { Change, Refusal } from '../reconcile/types.ts'
 import type { AgentConfig } from './config.ts'
 import { startEvents } from './events.ts'
+import type { Log } from './log.ts'
+import { type RunnablePart, startPart } from './run-part.ts'
 import { makeSources, type Sources } from './sources.ts'
 import { type AgentStatus, serveStatus } from './status-server.ts'
-
-/** One line of the log. */
-export type Log = (level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void
 
 const lockWaitMs = 15_000
 
@@ -44,7 +41,7 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
   const stops = await Promise.all(parts.map((part) => startPart(part, log)))
   const refusals = (): Refusal[] => parts.flatMap(({ reconciler }) => reconciler.status().refusals)
   startEvents(client, config.nodeName, refusals, log, signal)
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+  await aborted(signal)
   for (const stop of stops) stop()
   server.close()
   client.close()
@@ -67,37 +64,16 @@ export async function dryRunAgent(config: AgentConfig, log: Log, signal: AbortSi
   return changes
 }
 
-/** What every part offers to whoever composes them. */
-interface RunnablePart {
-  reconciler: Reconciler
-  start(): Promise<void>
-  dryRun(): Promise<Change[]>
-  follow(touch: (subjects: Iterable<Subject>) => void): () => void
-  close?(): void
-}
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 
 function makeParts({ view, fabric }: Sources, clusterUid: string, log?: Log): RunnablePart[] {
   const logging = log === undefined ? {} : { log }
   const proxy = nftablesProxy({ view, clusterUid, ...logging })
   return fabric === undefined ? [proxy] : [hostGateway({ view: fabric, ...logging }), proxy]
-}
-
-/** Writes what differs and follows what changes from then on. Returns what stops it; the kernel stays as it is. */
-async function startPart(part: RunnablePart, log: Log): Promise<() => void> {
-  const from = performance.now()
-  await part.start()
-  const { part: name, items, changes } = part.reconciler.status()
-  const milliseconds = Math.round(performance.now() - from)
-  log('info', 'the kernel is what the API says', { part: name, items, changes, milliseconds })
-  const onError = (error: unknown): void =>
-    log('error', 'the reconciler stumbled; it goes on', { part: name, error: String(error) })
-  const scheduler = new Scheduler(part.reconciler, { onError })
-  const unfollow = part.follow((subjects) => scheduler.touch(subjects))
-  return () => {
-    unfollow()
-    scheduler.close()
-    part.close?.()
-  }
 }
 
 async function connect(

@@ -2,7 +2,7 @@ import type { ApiClient } from '../kube/client.ts'
 import { EventRecorder } from '../kube/events.ts'
 import { processTimers } from '../kube/timers.ts'
 import type { Refusal } from '../reconcile/types.ts'
-import type { Log } from './agent.ts'
+import type { Log } from './log.ts'
 import { tellRefusals } from './refusal-events.ts'
 
 /** Tells refusals as Events until the signal. Whatever goes wrong with that is logged, each kind of failure once, and disturbs nothing. */

@@ -92,10 +92,19 @@ export class NetworkFacts {
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      if (this.#monitor === undefined) return
+      if (this.#monitor !== undefined) this.#read()
+    })
+  }
+
+  /** A reading that the kernel breaks off again and again (EINTR, ENOBUFS) is made once more, a little later. */
+  #read(): void {
+    try {
       this.#readLinks()
       if (this.#routesDue) this.#readRoutes()
-    })
+    } catch {
+      this.#routesDue = true
+      setTimeout(() => this.#schedule(true), 200).unref()
+    }
   }
 
   #readLinks(): void {
@@ -107,8 +116,8 @@ export class NetworkFacts {
   }
 
   #readRoutes(): void {
-    this.#routesDue = false
     this.#foreign.replaceAll(this.#net.routes({ table: RT_TABLE_MAIN }))
+    this.#routesDue = false
     this.#options.view.foreignRoutes.replaceAll(this.#foreign.entries())
   }
 }

@@ -1,9 +1,9 @@
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram'
 import { isIPv4, isIPv6, Socket } from 'node:net'
 import { WeftError } from '../model/error.ts'
+import { parseIPv4, parseIPv6 } from './address.ts'
 import { check, libc } from './ffi.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
-import { parseIPv4, parseIPv6 } from './address.ts'
 
 // asm-generic/socket.h, linux/in6.h, bits/socket.h
 const AF_INET = 2

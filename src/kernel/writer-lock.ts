@@ -48,7 +48,8 @@ function holder(): Promise<string> {
     let text = ''
     const socket = connect(lockAddress)
     socket.setTimeout(1000, () => socket.destroy())
-    socket.on('data', (chunk) => (text += chunk.toString()))
+    // Whoever it is says it: no more than a line, and nothing that a terminal would obey.
+    socket.on('data', (chunk) => (text = (text + chunk.toString()).replace(/[^\x20-\x7e]/g, '?').slice(0, 200)))
     socket.on('error', () => {})
     socket.on('close', () => resolve(text || 'a process that does not answer'))
   })

@@ -234,8 +234,10 @@ describe('list', () => {
   it('takes null for no items, and refuses what is no list', async () => {
     server.answer = (_request, response) => json(response, 200, { metadata: { resourceVersion: '1' }, items: null })
     expect(await client.list('/l')).toEqual({ items: [], resourceVersion: '1' })
-    server.answer = (_request, response) => json(response, 200, { kind: 'Pod' })
-    expect(await failure(client.list('/l'))).toMatchObject({ code: 'API_MALFORMED' })
+    for (const wrong of [{ kind: 'Pod' }, { metadata: { resourceVersion: '5' } }, { metadata: {}, items: [] }]) {
+      server.answer = (_request, response) => json(response, 200, wrong)
+      expect(await failure(client.list('/l'))).toMatchObject({ code: 'API_MALFORMED' })
+    }
     server.answer = (_request, response) => json(response, 200, page([], { continue: 'same' }))
     expect(await failure(client.list('/l'))).toMatchObject({ code: 'API_MALFORMED' })
   })

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ApiClient } from './client.ts'
 import { isNotFound } from './errors.ts'
 import { resourcePath } from './paths.ts'
-import { apiMicroTime } from './times.ts'
 import type { ReflectorTimers } from './timers.ts'
+import { apiMicroTime } from './times.ts'
 import type { KubeObject } from './types.ts'
 
 /** coordination.k8s.io/v1 Lease, as far as elections use it. */

@@ -76,7 +76,7 @@ async function fetchOrExpired<T>(
 function checkPage<T>(page: ListPage<T>, token: string, where: string): { version: string; items: T[]; next: string } {
   const { resourceVersion: version, continue: next = '' } = page.metadata ?? {}
   const items = page.items ?? []
-  if (version === undefined || !Array.isArray(items))
+  if (!version || !('items' in page) || !Array.isArray(items))
     throw malformedError('the API server answered with something that is no list', where)
   if (next && next === token) throw malformedError('the API server repeats a continue token', where)
   return { version, items, next }

@@ -7,7 +7,7 @@ import { type Service, serviceKey } from '../model/services.ts'
 /** A Node, as far as Services need it. */
 export interface NodeAddresses {
   name: string
-  /** Addresses of type InternalIP and ExternalIP, in the object's order; the first of a family is the primary one. */
+  /** Addresses of type InternalIP, then those of type ExternalIP; the first of a family is the primary one. */
   addresses: readonly string[]
 }
 
@@ -96,7 +96,8 @@ export function decodeSlice(raw: ApiSlice): { key: string; value: EndpointSlice 
 }
 
 export function decodeNode(raw: ApiNode): { key: string; value: NodeAddresses } {
-  const addresses = (raw.status?.addresses ?? []).filter(({ type }) => type === 'InternalIP' || type === 'ExternalIP')
+  const found = raw.status?.addresses ?? []
+  const addresses = ['InternalIP', 'ExternalIP'].flatMap((type) => found.filter((address) => address.type === type))
   const value = { name: raw.metadata.name, addresses: addresses.map(({ address }) => address) }
   return { key: raw.metadata.name, value }
 }

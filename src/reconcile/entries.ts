@@ -1,5 +1,5 @@
-import { type Change, type Item, itemId, type KindSpec, type KnownItems, type Subject } from './types.ts'
 import type { SubjectState } from './subjects.ts'
+import { type Change, type Item, itemId, type KindSpec, type KnownItems, type Subject } from './types.ts'
 
 /** One kind of a part, with all that is wanted or there of it. */
 export interface Kind {

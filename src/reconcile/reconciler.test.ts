@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { FakeTarget } from './fake-target.ts'
 import { Reconciler, type ReconcilerOptions } from './reconciler.ts'
 import { expectedOf, seenIn, toyContainers, toyOwned, toyPart, type Want, World } from './toy-part.ts'
-import { ContainerLost, itemId, type Item, type Part } from './types.ts'
+import { ContainerLost, type Item, itemId, type Part } from './types.ts'
 
 const subjectNames = ['a', 'b', 'c', 'd']
 const web: Want = { createdMs: 1, addresses: ['vip1'], endpoints: ['p1', 'p2'], marks: ['m1'] }

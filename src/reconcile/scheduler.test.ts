@@ -49,6 +49,13 @@ describe('Scheduler', () => {
     expect(reconciler.status()).toMatchObject({ drift: 2, epochs: 2 })
   })
 
+  it('audits every now and then, even where nobody seems to have touched anything', async () => {
+    scheduler.close()
+    const audit = vi.spyOn(reconciler, 'audit')
+    scheduler = new Scheduler(reconciler, { pollMs: 5, auditMs: 50 })
+    await vi.waitFor(() => expect(audit.mock.calls.length).toBeGreaterThan(1), 5_000)
+  })
+
   it('tries again what was refused', async () => {
     target.refuses.add('b')
     wanted.add('b')

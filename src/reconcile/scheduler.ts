@@ -64,19 +64,29 @@ export class Scheduler {
   }
 
   async #tick(): Promise<void> {
-    this.#reconciler.tick()
-    if (this.#reconciler.due) await this.#work()
-    const now = performance.now()
-    if (this.#closed || now < this.#nextAuditAllowed) return
     try {
-      if (!this.#reconciler.suspect && now - this.#lastAudit < this.#auditMs) return
-      this.#nextAuditAllowed = Number.POSITIVE_INFINITY
-      await this.#reconciler.audit()
+      this.#reconciler.tick()
+      if (this.#reconciler.due) await this.#work()
+      if (this.#isAuditDue()) await this.#audit()
     } catch (error) {
       this.#onError(error)
+    }
+  }
+
+  #isAuditDue(): boolean {
+    const now = performance.now()
+    if (this.#closed || now < this.#nextAuditAllowed) return false
+    return this.#reconciler.suspect || now - this.#lastAudit >= this.#auditMs
+  }
+
+  async #audit(): Promise<void> {
+    const from = performance.now()
+    this.#nextAuditAllowed = Number.POSITIVE_INFINITY
+    try {
+      await this.#reconciler.audit()
     } finally {
       this.#lastAudit = performance.now()
-      this.#nextAuditAllowed = this.#lastAudit + 20 * (this.#lastAudit - now)
+      this.#nextAuditAllowed = this.#lastAudit + 20 * (this.#lastAudit - from)
     }
   }
 }

@@ -44,7 +44,7 @@ export class Writer {
     const groups = groupsOf(ready, entries, subjects)
     try {
       let first = true
-      for (const chunk of this.#chunks(groups)) {
+      for (const chunk of this.#chunks(inStages(groups, this.#chunkChanges))) {
         if (!first) await new Promise((resolve) => setImmediate(resolve))
         first = false
         const lost = await this.#writeChunk(chunk)
@@ -246,3 +246,16 @@ export class Writer {
 }
 
 const wholePiece = (group: Group): Piece => ({ group, entries: group.entries })
+
+/**
+ * Where one batch does not hold all, groups that reach into a later stage come later: what closes a door is written when all that it lets through is there.
+ */
+function inStages(groups: readonly Group[], chunkChanges: number): readonly Group[] {
+  let size = 0
+  for (const { entries } of groups) size += entries.length
+  if (size <= chunkChanges) return groups
+  const last = new Map(
+    groups.map((group) => [group, Math.max(...new Set(group.entries.map(({ kind }) => kind.spec.stage)))]),
+  )
+  return groups.toSorted((a, b) => (last.get(a) ?? 0) - (last.get(b) ?? 0))
+}

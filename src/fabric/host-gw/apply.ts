@@ -1,5 +1,5 @@
 import { routeProtocols } from '../../kernel/names.ts'
-import type { Change as RouteChange, Failure, Route, RouteNetlink } from '../../kernel/rtnetlink/types.ts'
+import type { Failure, Route, Change as RouteChange, RouteNetlink } from '../../kernel/rtnetlink/types.ts'
 import type { Change, FoundItem, ItemFailure, Target } from '../../reconcile/types.ts'
 import { keyOf, routeKind, specOf, valueOf } from './item.ts'
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { FakeRouteNetlink } from '../../kernel/rtnetlink/fake.ts'
 import { Reconciler } from '../../reconcile/reconciler.ts'
 import type { Item } from '../../reconcile/types.ts'
 import { decodeFabricNode, type FabricNode, type FabricView, type LinkFact, makeFabricView } from '../view.ts'
-import { allPeers, hostGatewayPart } from './plan.ts'
 import { HostGatewayRoutes } from './apply.ts'
-import { FakeRouteNetlink } from '../../kernel/rtnetlink/fake.ts'
+import { allPeers, hostGatewayPart } from './plan.ts'
 
 const node = (name: string, over: Partial<FabricNode> = {}): FabricNode => ({
   name,

@@ -1,7 +1,7 @@
 import { errnoValues, KernelError } from '../errors.ts'
 import { MessageWriter } from '../netlink/codec.ts'
-import * as c from './constants.ts'
 import { type Answer, drainAnswers, type NetlinkChannel } from '../netlink/socket.ts'
+import * as c from './constants.ts'
 import { beginMessage } from './nfgenmsg.ts'
 import type { Family } from './types.ts'
 

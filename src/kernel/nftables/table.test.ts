@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { NetworkNamespace } from '../network-namespace.ts'
 import { ipBatch } from '../ip.ts'
 import { createNetns, deleteNetns } from '../namespaces.ts'
+import { NetworkNamespace } from '../network-namespace.ts'
 import { udpSocket } from '../sockets.ts'
 import {
   add,

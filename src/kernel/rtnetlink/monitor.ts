@@ -1,7 +1,7 @@
 import { errnoValues, KernelError } from '../errors.ts'
-import type { NetworkNamespace } from '../network-namespace.ts'
 import { MessageReader } from '../netlink/codec.ts'
 import { NetlinkSocket } from '../netlink/socket.ts'
+import type { NetworkNamespace } from '../network-namespace.ts'
 import { type ReadableOptions, watchReadable } from '../readable.ts'
 import * as c from './constants.ts'
 import { readFoundAddress } from './ip-address.ts'

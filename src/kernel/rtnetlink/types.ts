@@ -1,6 +1,6 @@
+import type { Family } from '../../model/ip.ts'
 import type { KernelError } from '../errors.ts'
 import type { NetworkNamespace } from '../network-namespace.ts'
-import type { Family } from '../../model/ip.ts'
 import type { neighbourStates, routeTypes } from './constants.ts'
 
 export type { Family } from '../../model/ip.ts'

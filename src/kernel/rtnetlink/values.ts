@@ -1,5 +1,5 @@
-import { errnoValues, KernelError } from '../errors.ts'
 import { formatIPv4, formatIPv6, parseIPv4, parseIPv6 } from '../address.ts'
+import { errnoValues, KernelError } from '../errors.ts'
 import { type AttributeReader, type MessageWriter, WireError } from '../netlink/codec.ts'
 import { AF_INET, AF_INET6 } from './constants.ts'
 import type { Family } from './types.ts'

@@ -1,6 +1,6 @@
 import { isMap, type Json } from './access.ts'
-import { fieldOf } from './apply/typed.ts'
 import type { ListSchema, ScalarSchema, Schema, StructSchema } from './apply/schema-types.ts'
+import { fieldOf } from './apply/typed.ts'
 
 /** A value that is not of its field's type; the message is that of Go's decoder. */
 export class DecodeError extends Error {}

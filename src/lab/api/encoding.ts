@@ -1,5 +1,5 @@
-import { type Json, mapOf } from './access.ts'
 import type { Form } from './accept.ts'
+import { type Json, mapOf } from './access.ts'
 import type { Kind } from './kind.ts'
 import { apiVersionOf } from './kinds.ts'
 import { podRowCondition } from './pod-columns.ts'

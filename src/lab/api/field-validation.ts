@@ -2,7 +2,7 @@ import type { Json } from './access.ts'
 import { schemaOf } from './apply/schema.ts'
 import { conversionError, type NamedKind } from './body-kind.ts'
 import { unknownFields } from './crd/prune.ts'
-import { decode, DecodeError } from './decode.ts'
+import { DecodeError, decode } from './decode.ts'
 import { badRequest, StatusError } from './status.ts'
 
 /** What to do with fields that there are not or that are named twice, and where warnings go. */

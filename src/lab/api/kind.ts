@@ -1,8 +1,8 @@
 import type { Json } from './access.ts'
 import type { Allocations } from './allocations.ts'
+import type { CustomKind } from './crd/custom-kind.ts'
 import type { FieldError } from './field-errors.ts'
 import type { Complaints } from './names.ts'
-import type { CustomKind } from './crd/custom-kind.ts'
 import type { Verb } from './request.ts'
 import type { Review } from './reviews.ts'
 

@@ -1,4 +1,5 @@
 import type { Kind } from './kind.ts'
+import { appsKinds } from './kinds/apps.ts'
 import { autoscalingKinds, batchKinds } from './kinds/batch.ts'
 import {
   admissionKinds,
@@ -8,15 +9,14 @@ import {
   registrationKinds,
   schedulingKinds,
 } from './kinds/cluster.ts'
+import { coordinationKinds } from './kinds/coordination.ts'
+import { coreKinds } from './kinds/core.ts'
 import { definitionKinds } from './kinds/definitions.ts'
+import { discoveryKinds } from './kinds/discovery.ts'
+import { eventsKinds } from './kinds/events.ts'
 import { networkingKinds } from './kinds/networking.ts'
 import { reviewKinds } from './kinds/reviews.ts'
 import { storageKinds } from './kinds/storage.ts'
-import { appsKinds } from './kinds/apps.ts'
-import { coordinationKinds } from './kinds/coordination.ts'
-import { coreKinds } from './kinds/core.ts'
-import { discoveryKinds } from './kinds/discovery.ts'
-import { eventsKinds } from './kinds/events.ts'
 
 /** The one table of what is served from the start. The order of the groups is that of discovery. */
 export const kinds: readonly Kind[] = [

@@ -3,7 +3,7 @@ import type { Json } from './access.ts'
 import type { Kind } from './kind.ts'
 import { apiVersionOf } from './kinds.ts'
 import { documentProtobuf } from './openapi/protobuf.ts'
-import { definitionName, Definitions } from './openapi/types.ts'
+import { Definitions, definitionName } from './openapi/types.ts'
 import type { KindRegistry } from './registry.ts'
 
 /**

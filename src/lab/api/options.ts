@@ -1,7 +1,7 @@
+import type { Json } from './access.ts'
 import { type FieldError, forbiddenField, invalidValue, notSupported, required, tooLong } from './field-errors.ts'
 import { isTrue } from './request.ts'
 import { badRequest, invalid, StatusError, tooLargeVersion } from './status.ts'
-import type { Json } from './access.ts'
 import type { DeleteOptions } from './types.ts'
 
 type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions' | 'ListOptions'

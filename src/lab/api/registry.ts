@@ -1,5 +1,5 @@
 import type { Kind } from './kind.ts'
-import { apiVersionOf, isStored, kinds as builtIn } from './kinds.ts'
+import { apiVersionOf, kinds as builtIn, isStored } from './kinds.ts'
 
 /** A version that is only what objects are stored as is nobody's to see. */
 const isShown = (kind: Kind): boolean => kind.custom?.served !== false

@@ -1,10 +1,11 @@
+import type { KubeObject } from '../api/types.ts'
 import { Cache, type IndexBy } from './cache.ts'
 import type {
   ControllerRevision,
   DaemonSet,
   Deployment,
-  Endpoints,
   EndpointSlice,
+  Endpoints,
   Job,
   Lease,
   Node,
@@ -14,7 +15,6 @@ import type {
   Service,
   StatefulSet,
 } from './kinds.ts'
-import type { KubeObject } from '../api/types.ts'
 import { controllerOf, joinKey } from './objects.ts'
 
 /** What the controllers look at, by plural resource name. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ManualClock } from './manual-clock.ts'
-import { WorkQueue, type QueueOptions } from './queue.ts'
+import { type QueueOptions, WorkQueue } from './queue.ts'
 
 const conflict = new Error('conflict')
 

@@ -1,10 +1,10 @@
 import { bootstrap } from '../api/bootstrap.ts'
 import { MemoryStore } from '../api/store.ts'
 import type { KubeObject, NewObject, StoreEvent } from '../api/types.ts'
-import { startControllers, type Controllers, type ControllersOptions } from './index.ts'
+import { apiMicroTime, apiTime } from './clock.ts'
+import { type Controllers, type ControllersOptions, startControllers } from './index.ts'
 import type { Deployment, EndpointSlice, Pod, ReplicaSet } from './kinds.ts'
 import { ManualClock } from './manual-clock.ts'
-import { apiMicroTime, apiTime } from './clock.ts'
 import { compareText } from './objects.ts'
 
 /** A store with controllers on a clock that tests move, and a kubelet played by hand. */

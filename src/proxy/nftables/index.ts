@@ -3,7 +3,7 @@ import { Reconciler, type ReconcilerOptions } from '../../reconcile/reconciler.t
 import type { Change, Subject } from '../../reconcile/types.ts'
 import type { ServiceView } from '../view.ts'
 import { ServiceTable } from './apply.ts'
-import { allSubjects, apiService, nftablesPart, nodeSubject, subjectsOf } from './plan.ts'
+import { allSubjects, apiService, nftablesPart, nodeSubject, serviceCIDRSubject, subjectsOf } from './plan.ts'
 
 export interface NftablesProxyOptions {
   view: ServiceView
@@ -45,7 +45,7 @@ export function followView(view: ServiceView, touch: (subjects: Iterable<Subject
   const stops = [
     view.services.onChange((changes) => {
       const subjects = new Set<Subject>()
-      if (changes.has(apiService)) subjects.add(nodeSubject)
+      if (changes.has(apiService)) subjects.add(serviceCIDRSubject)
       for (const [key, { old, now }] of changes) {
         for (const subject of subjectsOf(key, old)) subjects.add(subject)
         for (const subject of subjectsOf(key, now)) subjects.add(subject)

@@ -9,11 +9,14 @@ export interface SetKind extends KindSpec, SetSpec {
 
 const address = 'ipv4_addr'
 
-/** Stages: endpoints, then lists, then the addresses that lead to them. */
+/**
+ * Stages: endpoints, then lists, then the addresses that lead to them; last what drops the unused addresses of a service CIDR, since while one table takes
+ * the place of another, the new one must not drop what only the old one serves yet.
+ */
 const kindTable: readonly SetKind[] = [
   { name: 'pod_sources', stage: 0, key: [address], interval: true },
   { name: 'plain_sources', stage: 0, key: [address], interval: true },
-  { name: 'service_cidrs', stage: 2, key: [address], interval: true },
+  { name: 'service_cidrs', stage: 3, key: [address], interval: true },
   { name: 'protected', stage: 0, key: [address, 'inet_proto', 'inet_service'] },
   { name: 'nodeport_addrs', stage: 2, key: [address] },
   { name: 'hairpin', stage: 0, shared: true, key: [address, address] },

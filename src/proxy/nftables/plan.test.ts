@@ -232,6 +232,53 @@ describe('the plan of the node', () => {
     ])
   })
 
+  it('drops unused addresses of the service CIDR only when everything else is written', async () => {
+    const world = view()
+    for (let n = 0; n < 3000; n++) {
+      const clusterIP = `10.43.${n >> 8}.${n & 255}`
+      world.services.set(`default/s${n}`, service(`s${n}`, { clusterIPs: [clusterIP] }))
+      world.slices.set(`default/s${n}-1`, slice(`s${n}`, ['10.42.0.5']))
+    }
+    world.services.set('default/kubernetes', service('kubernetes', { clusterIPs: ['10.43.255.1'], ports: [] }))
+    const target = new FakeTarget(owned)
+    const reconciler = new Reconciler({ part: nftablesPart(world), target })
+    await reconciler.start(allSubjects(world))
+    for (const again of [false, true]) {
+      if (again) {
+        target.lose()
+        target.batches.length = 0
+        await reconciler.audit()
+        await reconciler.flush()
+      }
+      const kindsOf = target.batches.map((batch) => new Set(batch.map(({ item }) => item.kind)))
+      expect(kindsOf.length).toBeGreaterThan(2)
+      expect(kindsOf.findIndex((kinds) => kinds.has('service_cidrs'))).toBe(kindsOf.length - 1)
+      expect(target.items.size).toBeGreaterThan(9000)
+    }
+  })
+
+  it('says so where node ports cannot be served: no such Node, or no address', async () => {
+    const world = view()
+    world.nodes.delete('n1')
+    expect((await synced(world)).refusals()).toEqual(['NodeUnknown'])
+    world.nodes.set('n1', { name: 'n1', addresses: ['fd00::1'] })
+    expect((await synced(world)).refusals()).toEqual(['NodeAddressMissing'])
+  })
+
+  it('takes an element with an impossible list number for drift', async () => {
+    const world = view()
+    const target = new FakeTarget(owned)
+    await target.prepare()
+    target.items.set('local_lists 4294967295', {
+      kind: 'local_lists',
+      key: '4294967295',
+      value: '1048577',
+      subject: 'default/x:',
+    })
+    await new Reconciler({ part: nftablesPart(world), target }).start(allSubjects(world))
+    expect(target.items.has('local_lists 4294967295')).toBe(false)
+  })
+
   it.each<[string, string[] | undefined, string[]]>([
     ['the API has an address elsewhere', ['10.96.0.1'], ['ServiceCIDRMismatch']],
     ['the API has no Service yet', undefined, []],

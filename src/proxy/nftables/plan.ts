@@ -4,7 +4,7 @@ import { type Service, servicePortKey } from '../../model/services.ts'
 import type { FoundItem, Item, LearntNumber, Part, Plan, Refusal, Subject } from '../../reconcile/types.ts'
 import { primaryIPv4, type ServiceView } from '../view.ts'
 import { setKinds } from './kinds.ts'
-import { listOf } from './number.ts'
+import { highestList, listOf } from './number.ts'
 import { localNote, planServicePort } from './plan-service.ts'
 
 /** What belongs to the node as a whole: its addresses, what counts as a pod, the service CIDRs, the ports that stay its own. */
@@ -13,9 +13,13 @@ export const nodeSubject: Subject = '@node'
 /** The Service of the API itself; its ClusterIP tells which CIDR is that of Services. */
 export const apiService = 'default/kubernetes'
 
+/** The service CIDRs: a subject of their own, so that they can be written last (kinds.ts). */
+export const serviceCIDRSubject: Subject = '@service-cidrs'
+
 /** Every Service port of the view, and the node. */
 export function* allSubjects(view: ServiceView): Generator<Subject> {
   yield nodeSubject
+  yield serviceCIDRSubject
   for (const [key, service] of view.services.entries()) yield* subjectsOf(key, service)
 }
 
@@ -28,16 +32,20 @@ export function nftablesPart(view: ServiceView): Part {
   return {
     name: 'proxy/nftables',
     kinds: setKinds,
-    plan: (subject, previous) => (subject === nodeSubject ? planNode(view) : planServicePort(view, subject, previous)),
+    plan: (subject, previous) => {
+      if (subject === nodeSubject) return planNode(view)
+      return subject === serviceCIDRSubject ? planServiceCIDRs(view) : planServicePort(view, subject, previous)
+    },
     learn,
     ownerOf: (item, byNumber) => {
       if (item.kind === 'endpoints') return byNumber.get(Number(item.key.slice(0, item.key.indexOf(' '))))
+      if (item.kind === 'service_cidrs') return serviceCIDRSubject
       return nodeKinds.has(item.kind) ? nodeSubject : undefined
     },
   }
 }
 
-const nodeKinds = new Set(['pod_sources', 'plain_sources', 'service_cidrs', 'protected', 'nodeport_addrs'])
+const nodeKinds = new Set(['pod_sources', 'plain_sources', 'protected', 'nodeport_addrs'])
 
 function planNode(view: ServiceView): Plan {
   const items: Item[] = []
@@ -46,7 +54,6 @@ function planNode(view: ServiceView): Plan {
     member('pod_sources', formatCIDRv4(cidr))
     member('plain_sources', formatCIDRv4(cidr))
   }
-  const refusals = serviceCIDRItems(view, (cidr) => member('service_cidrs', cidr))
   const own = view.nodes.get(view.nodeName)?.addresses ?? []
   for (const address of new Set(own.map(canonicalIPv4))) {
     if (address === undefined) continue
@@ -56,27 +63,36 @@ function planNode(view: ServiceView): Plan {
   }
   const primary = primaryIPv4(view)
   if (primary !== undefined) member('nodeport_addrs', primary)
+  const refusals = primary === undefined ? [noAddress(view)] : []
   return { items, refusals, rank: { gone: false, createdMs: 0, name: nodeSubject } }
+}
+
+function noAddress({ nodes, nodeName }: ServiceView): Omit<Refusal, 'subject'> {
+  const known = nodes.get(nodeName) !== undefined
+  const why = known ? `Node ${nodeName} has no IPv4 address` : `there is no Node ${nodeName} (--node-name)`
+  return {
+    reason: known ? 'NodeAddressMissing' : 'NodeUnknown',
+    message: `${why}: node ports are not served here, and no endpoint counts as this node's`,
+  }
 }
 
 /**
  * Addresses of the service CIDR that nobody has are dropped: only where the API's own ClusterIP shows that this is the service CIDR, or a flag left
  * at its default would cut off whoever really has those addresses (promise 1).
  */
-function serviceCIDRItems(view: ServiceView, add: (cidr: string) => void): Omit<Refusal, 'subject'>[] {
+function planServiceCIDRs(view: ServiceView): Plan {
+  const rank = { gone: false, createdMs: 0, name: serviceCIDRSubject }
   const api = view.services
     .get(apiService)
     ?.clusterIPs.map(parseIPv4)
     .find((address) => address !== undefined)
-  const [known, others] = [[] as string[], [] as string[]]
-  for (const cidr of view.serviceCIDRs) {
-    const isKnown = api !== undefined && cidrContains(cidr, api)
-    ;(isKnown ? known : others).push(formatCIDRv4(cidr))
-  }
-  for (const cidr of known) add(cidr)
-  if (api === undefined || known.length > 0 || others.length === 0) return []
-  const message = `${apiService} has ${formatIPv4(api)}, which is outside of --service-cidr ${others.join(',')}: unused addresses there are not dropped`
-  return [{ reason: 'ServiceCIDRMismatch', message }]
+  if (api === undefined) return { items: [], rank }
+  const known = view.serviceCIDRs.filter((cidr) => cidrContains(cidr, api))
+  const items = known.map((cidr): Item => ({ kind: 'service_cidrs', key: formatCIDRv4(cidr), value: '' }))
+  if (known.length > 0 || view.serviceCIDRs.length === 0) return { items, rank }
+  const flag = view.serviceCIDRs.map(formatCIDRv4).join(',')
+  const message = `${apiService} has ${formatIPv4(api)}, which is outside of --service-cidr ${flag}: unused addresses there are not dropped`
+  return { items, refusals: [{ reason: 'ServiceCIDRMismatch', message }], rank }
 }
 
 /** Owned elements name their Service port in the comment, and the list in the value, in the key, or in both. */
@@ -85,10 +101,14 @@ function learn(found: readonly FoundItem[]): LearntNumber[] {
     const { kind, subject } = item
     if (!setKinds[kind]?.owned || subject === undefined) return []
     const number = listOf(item.value)
-    if (kind !== 'local_lists') return [{ subject, name: item.note === localNote ? 'local' : 'cluster', number }]
+    if (kind !== 'local_lists')
+      return [{ subject, name: item.note === localNote ? 'local' : 'cluster', number }].filter(isList)
     return [
       { subject, name: 'cluster', number: Number(item.key) },
       { subject, name: 'local', number },
-    ]
+    ].filter(isList)
   })
 }
+
+/** An element whose number cannot be a list's is nobody's: drift. */
+const isList = ({ number }: LearntNumber): boolean => number >= 1 && number <= highestList

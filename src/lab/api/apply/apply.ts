@@ -13,17 +13,17 @@ import {
   union,
   withNamedFields,
 } from './field-set.ts'
+import { takenOver, withLastApplied } from './last-applied.ts'
 import {
   entryOf,
   isSameWriter,
   type ManagedFieldsEntry,
   orderedEntries,
   reachable,
+  type Writer,
   withoutSet,
   withoutUnowned,
-  type Writer,
 } from './managed-fields.ts'
-import { takenOver, withLastApplied } from './last-applied.ts'
 import { merge, withoutFields } from './merge.ts'
 import { schemaOf } from './schema.ts'
 import type { StructSchema } from './schema-types.ts'

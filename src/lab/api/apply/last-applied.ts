@@ -1,8 +1,8 @@
 import { isMap, type Json, mapOf } from '../access.ts'
+import { compare } from './compare.ts'
 import { difference, type FieldTree, leaf } from './field-set.ts'
 import { withoutUnowned } from './managed-fields.ts'
 import type { StructSchema } from './schema-types.ts'
-import { compare } from './compare.ts'
 import { fieldsOf } from './typed.ts'
 
 /** Where `kubectl apply` without --server-side keeps what it applied. */

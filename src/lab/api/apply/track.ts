@@ -2,6 +2,7 @@ import { isMap, type Json, mapOf } from '../access.ts'
 import type { Kind } from '../kind.ts'
 import { apiVersionOf } from '../kinds.ts'
 import type { KubeObject } from '../types.ts'
+import { compare } from './compare.ts'
 import { difference, type FieldTree, isEmpty, leaf, union } from './field-set.ts'
 import {
   entryOf,
@@ -9,12 +10,11 @@ import {
   isSameWriter,
   type ManagedFieldsEntry,
   orderedEntries,
+  type Writer,
   withoutSet,
   withoutUnowned,
-  type Writer,
 } from './managed-fields.ts'
 import { schemaOf } from './schema.ts'
-import { compare } from './compare.ts'
 
 /**
  * Structs that Go writes even when nobody set them: they are there in an object of which nothing is, so that whoever creates it does not own

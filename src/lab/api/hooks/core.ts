@@ -1,5 +1,5 @@
-import { cidrErrors } from '../addresses.ts'
 import { type Json, listOf, mapOf, sameJson, stringsOf, textOf } from '../access.ts'
+import { cidrErrors } from '../addresses.ts'
 import { type FieldError, forbiddenField, invalidValue, oneOf, required } from '../field-errors.ts'
 import { configKeyErrors, labelValueErrors, qualifiedNameErrors } from '../names.ts'
 import { fill, firstOf } from './pod-defaults.ts'

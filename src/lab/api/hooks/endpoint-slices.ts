@@ -1,5 +1,5 @@
-import { ipErrors, specialIpErrors } from '../addresses.ts'
 import { type Json, listOf, textOf } from '../access.ts'
+import { ipErrors, specialIpErrors } from '../addresses.ts'
 import { duplicate, type FieldError, invalidValue, oneOf, required } from '../field-errors.ts'
 import { dnsLabelErrors, dnsSubdomainErrors } from '../names.ts'
 import { numberErrors, protocols } from './pod-validation.ts'

@@ -1,5 +1,5 @@
-import { cidrErrors, parseCidr } from '../addresses.ts'
 import { type Json, listOf, mapOf, textOf } from '../access.ts'
+import { cidrErrors, parseCidr } from '../addresses.ts'
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../field-errors.ts'
 import { selectorErrors } from '../label-selectors.ts'
 import { portNameErrors, portNumberErrors } from '../names.ts'

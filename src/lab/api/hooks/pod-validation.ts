@@ -8,8 +8,8 @@ import {
   oneOf,
   required,
 } from '../field-errors.ts'
-import { fieldRefErrors, resourceErrors, volumeErrors } from './pod-parts.ts'
 import { dnsLabelErrors, labelValueErrors, portNameErrors, portNumberErrors, qualifiedNameErrors } from '../names.ts'
+import { fieldRefErrors, resourceErrors, volumeErrors } from './pod-parts.ts'
 
 export const protocols = ['SCTP', 'TCP', 'UDP'] as const
 

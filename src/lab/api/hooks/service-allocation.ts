@@ -1,6 +1,6 @@
+import { type Json, listOf, mapOf } from '../access.ts'
 import { canonicalIp } from '../addresses.ts'
 import type { Allocations, IpFamily } from '../allocations.ts'
-import { type Json, listOf, mapOf } from '../access.ts'
 import { type FieldError, invalidValue } from '../field-errors.ts'
 import type { HookContext } from '../kind.ts'
 import { internalError, StatusError } from '../status.ts'

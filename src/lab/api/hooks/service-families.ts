@@ -1,6 +1,6 @@
-import type { Allocations } from '../allocations.ts'
-import { familyOf } from '../addresses.ts'
 import { type Json, mapOf, sameJson } from '../access.ts'
+import { familyOf } from '../addresses.ts'
+import type { Allocations } from '../allocations.ts'
 import { type FieldError, invalidValue } from '../field-errors.ts'
 import { isHeadless, needsClusterIP } from './service-defaults.ts'
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
-import { cidrErrors, familyOf, ipErrors, specialIpErrors } from '../addresses.ts'
 import { type Json, listOf, mapOf, sameJson, textOf } from '../access.ts'
+import { cidrErrors, familyOf, ipErrors, specialIpErrors } from '../addresses.ts'
 import { duplicate, type FieldError, forbiddenField, invalidValue, oneOf, required } from '../field-errors.ts'
 import { dnsLabelErrors, dnsSubdomainErrors, portNameErrors, qualifiedNameErrors } from '../names.ts'
 import { labelErrors, numberErrors, protocols } from './pod-validation.ts'

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
-import { canonicalIp } from '../addresses.ts'
 import { type Json, mapOf } from '../access.ts'
+import { canonicalIp } from '../addresses.ts'
 import { isHeadless } from './service-defaults.ts'
 
 const isOddIp = (address: string): boolean => isIP(address) !== 0 && canonicalIp(address) !== address

@@ -1,7 +1,6 @@
-import { isMap, type Json, listOf, mapOf, stringsOf } from '../access.ts'
+import { isMap, type Json, listOf, mapOf, sameJson, stringsOf } from '../access.ts'
 import { type FieldError, forbiddenField, invalidValue, notSupported, required } from '../field-errors.ts'
 import { selectorErrors, selectorFromObject } from '../label-selectors.ts'
-import { sameJson } from '../access.ts'
 import { defaultPodSpec, fill } from './pod-defaults.ts'
 import { podSpecErrors } from './pod-validation.ts'
 

@@ -6,7 +6,7 @@ import { isTerminating, keyOf } from '../objects.ts'
 import { claimPods, watchWorkloads } from '../podclaims.ts'
 import { nextAvailableInMs } from '../replicaset/plan.ts'
 import { claimRevisions, removeHistory, updateRevision } from '../revisions.ts'
-import { planDaemonSet, statusOf, type DaemonSetPlan, type DaemonSetView } from './plan.ts'
+import { type DaemonSetPlan, type DaemonSetView, planDaemonSet, statusOf } from './plan.ts'
 import { hashLabel, newPod } from './pod.ts'
 
 const source = 'daemonset-controller'

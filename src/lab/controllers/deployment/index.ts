@@ -8,7 +8,7 @@ import { controllerOf, joinKey, keyOf } from '../objects.ts'
 import { isPodFinished } from '../pods.ts'
 import { isEmptySelector, matchesSelector } from '../selector.ts'
 import { revisionAnnotation } from './names.ts'
-import { planDeployment, type DeploymentPlan } from './plan.ts'
+import { type DeploymentPlan, planDeployment } from './plan.ts'
 
 const source = 'deployment-controller'
 

@@ -1,5 +1,4 @@
 import type { Deployment, ReplicaSet } from '../kinds.ts'
-import { boundsOf } from './rolling.ts'
 import {
   desiredReplicasAnnotation,
   maxReplicasAnnotation,
@@ -7,6 +6,7 @@ import {
   revisionAnnotation,
   revisionHistoryAnnotation,
 } from './names.ts'
+import { boundsOf } from './rolling.ts'
 
 type Annotations = Record<string, string>
 

@@ -2,7 +2,7 @@ import { same } from '../canonical.ts'
 import type { Controller, ControllerContext } from '../controller.ts'
 import { selectedPods, selectsPods, watchServices } from '../endpointslice/services.ts'
 import { TriggerTimes, withTrigger } from '../endpointslice/trigger.ts'
-import type { Endpoints, EndpointSubset, Service } from '../kinds.ts'
+import type { EndpointSubset, Endpoints, Service } from '../kinds.ts'
 import { isTerminating, joinKey, keyOf, splitKey } from '../objects.ts'
 import { isOverCapacity, subsetsOf } from './subsets.ts'
 

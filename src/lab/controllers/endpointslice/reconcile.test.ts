@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { canonical } from '../canonical.ts'
 import type { Endpoint, EndpointPort, EndpointSlice } from '../kinds.ts'
-import { planSlices, type DesiredGroup, type SliceContent } from './reconcile.ts'
+import { type DesiredGroup, planSlices, type SliceContent } from './reconcile.ts'
 
 const endpoint = (id: number, ready = true): Endpoint => ({
   addresses: [`10.42.0.${id}`],

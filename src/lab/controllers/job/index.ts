@@ -4,7 +4,7 @@ import { isConflict, isNamespaceTerminating, isNotFound, messageOf } from '../fa
 import type { Job } from '../kinds.ts'
 import { controllerOf, isTerminating, joinKey, keyOf, timeOf } from '../objects.ts'
 import { conditionOf } from '../pods.ts'
-import { isFinished, planJob, type JobPlan } from './plan.ts'
+import { isFinished, type JobPlan, planJob } from './plan.ts'
 
 const source = 'job-controller'
 

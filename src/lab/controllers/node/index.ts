@@ -5,8 +5,8 @@ import type { Condition, Lease, Node, Pod, Taint } from '../kinds.ts'
 import { isTerminating, joinKey, timeOf } from '../objects.ts'
 import { conditionOf, isPodReady } from '../pods.ts'
 import { desiredTaints } from '../taints.ts'
+import { isDeclaredLost, lostConditions, recoveredConditions, wasMadeUnready, withReadiness } from './health.ts'
 import { freePodCIDRs, joinedMetadata } from './joining.ts'
-import { isDeclaredLost, lostConditions, wasMadeUnready, recoveredConditions, withReadiness } from './health.ts'
 
 const source = 'node-controller'
 

@@ -1,7 +1,7 @@
 import type { Node, Pod } from '../kinds.ts'
 import { compareText, controllerOf } from '../objects.ts'
 import { isPodActive } from '../pods.ts'
-import { misfitOf, spreadMisfit, type Misfit } from './fit.ts'
+import { type Misfit, misfitOf, spreadMisfit } from './fit.ts'
 import { crowdedNodes } from './spread.ts'
 
 /** Where a pod goes, or why nowhere. */

@@ -1,6 +1,6 @@
 import type { LabelSelector, Node, Pod } from '../kinds.ts'
-import { isPodFinished } from '../pods.ts'
 import { isTerminating } from '../objects.ts'
+import { isPodFinished } from '../pods.ts'
 import { matchesSelector } from '../selector.ts'
 import { isSelected } from './fit.ts'
 

@@ -7,8 +7,8 @@ import { claimPods, watchWorkloads } from '../podclaims.ts'
 import { nextAvailableInMs } from '../replicaset/plan.ts'
 import { claimRevisions, removeHistory, templateOf, updateRevision } from '../revisions.ts'
 import { createClaims, releaseClaims } from './claims.ts'
+import { planSteps, type Reason, type StatefulSetView, type Step, statusOf } from './plan.ts'
 import { newPod, ordinalOf, podName, revisionLabel } from './pod.ts'
-import { planSteps, statusOf, type Reason, type StatefulSetView, type Step } from './plan.ts'
 
 const source = 'statefulset-controller'
 
