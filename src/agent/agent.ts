@@ -57,6 +57,8 @@ export async function dryRunAgent(config: AgentConfig, log: Log, signal: AbortSi
   const changes: Change[] = []
   for (const part of makeParts(sources, clusterUid)) {
     changes.push(...(await part.dryRun()))
+    for (const { subject, reason, message } of part.reconciler.status().refusals)
+      log('warn', message, { subject, reason })
     part.close?.()
   }
   stop.abort()

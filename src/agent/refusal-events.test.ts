@@ -90,7 +90,7 @@ describe('tellRefusals', () => {
       uid: 'uid of web',
       resourceVersion: '7',
     }
-    expect(told).toEqual([[web, 'NodePortIsManagementPort', 'm']])
+    expect(told).toEqual([[web, 'NodePortIsManagementPort', 'm (node node1)']])
   })
 
   it('tells it again when it went away and came back', async () => {
@@ -118,7 +118,7 @@ describe('tellRefusals', () => {
     refusals = [refusal('default/web:http')]
     await timers.advance(20_000)
     const web = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' }
-    expect(told).toEqual([[web, 'NodePortIsManagementPort', 'm']])
+    expect(told).toEqual([[web, 'NodePortIsManagementPort', 'm (node node1)']])
   })
 
   it('says nothing on an object that is gone', async () => {

@@ -43,7 +43,7 @@ async function tellOnce(options: RefusalEventsOptions, told: Set<string>, signal
 async function tell(options: RefusalEventsOptions, news: RefusalNews, signal: AbortSignal): Promise<boolean> {
   try {
     const object = await referenceTo(options.client, news.object, signal)
-    options.recorder.warning(object, news.reason, news.message)
+    options.recorder.warning(object, news.reason, `${news.message} (node ${options.nodeName})`)
     return true
   } catch (error) {
     return isNotFound(error)

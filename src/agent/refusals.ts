@@ -1,5 +1,4 @@
 import { parseServicePortKey } from '../model/services.ts'
-import { nodeSubject } from '../proxy/nftables/plan.ts'
 import type { Refusal } from '../reconcile/types.ts'
 
 /** The object that a refusal is told on: a Service, or the node itself. */
@@ -42,7 +41,8 @@ export function diffRefusals(
 
 /** undefined for a subject that stands for no object of the API. */
 function objectOf(subject: string, nodeName: string): RefusedObject | undefined {
-  if (subject === nodeSubject) return { kind: 'Node', namespace: '', name: nodeName }
+  // What belongs to the node as a whole: no name of a Service begins so.
+  if (subject.startsWith('@')) return { kind: 'Node', namespace: '', name: nodeName }
   const service = parseServicePortKey(subject)?.service
   const slash = service?.indexOf('/') ?? -1
   if (service === undefined || slash <= 0) return undefined

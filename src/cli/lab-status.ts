@@ -12,6 +12,7 @@ export async function run(options: { name: string; output: OutputFormat }): Prom
 async function printReport(report: LabReport, format: OutputFormat): Promise<void> {
   if (format === 'json' || format === 'yaml') return print(report, { format, kind: 'LabStatus', columns: [] })
   say(`lab "${report.name}" is ${report.state}; kubeconfig ${report.kubeconfig}`)
+  if (report.nodes.every(({ pods }) => pods === undefined)) say('the API does not answer')
   return print(report.nodes, { format, kind: 'LabStatus', columns })
 }
 
@@ -20,7 +21,7 @@ const columns: readonly Column<NodeReport>[] = [
   { title: 'READY', cell: (node) => (node.ready === undefined ? 'unknown' : String(node.ready)) },
   { title: 'ADDRESS', cell: (node) => node.address },
   { title: 'POD CIDR', cell: (node) => node.podCIDR },
-  { title: 'PODS', cell: (node) => node.pods },
+  { title: 'PODS', cell: (node) => node.pods ?? 'unknown' },
   { title: 'KUBELET', cell: (node) => processText(node.kubelet) },
   { title: 'AGENT', cell: (node) => processText(node.agent) },
   { title: 'IN SYNC', cell: (node) => String(node.agent.ready) },

@@ -36,8 +36,9 @@ export async function run(options: Options): Promise<number> {
     signal: stop,
   })
   const isInteractive = process.stdin.isTTY && process.stdout.isTTY
-  await sayReady(options, lab)
+  say(`lab "${options.name}" is ready after ${lab.seconds.toFixed(1)} s (nodes: ${options.nodes}, pods: ${lab.pods})`)
   if (options.detach) {
+    await sayNextSteps(options.name)
     lab.detach()
     return exitCodes.ok
   }
@@ -46,6 +47,7 @@ export async function run(options: Options): Promise<number> {
 
 async function verifyAndLeave(name: string, lab: StartedLab): Promise<number> {
   const exitCode = await verify({ name, output: 'table' })
+  await sayNextSteps(name)
   lab.detach()
   return exitCode
 }
@@ -57,7 +59,10 @@ async function stayInForeground(name: string, lab: StartedLab, stop: AbortSignal
   const died = lab.ended.then(() => 'died' as const)
   try {
     const verified = await Promise.race([verify({ name, output: 'table' }), stopped, died])
-    if (typeof verified === 'number') say('Ctrl-C ends the lab.')
+    if (typeof verified === 'number') {
+      await sayNextSteps(name)
+      say('Try it in another terminal; Ctrl-C here ends the lab.')
+    }
     const end = await Promise.race([stopped, died])
     if (end === 'died') say("the lab's supervisor has ended; cleaning up")
     return end === 'died' || typeof verified !== 'number' ? exitCodes.failed : verified
@@ -67,8 +72,8 @@ async function stayInForeground(name: string, lab: StartedLab, stop: AbortSignal
   }
 }
 
-async function sayReady({ name, nodes }: Options, { seconds, pods }: StartedLab): Promise<void> {
-  say(`lab "${name}" is ready after ${seconds.toFixed(1)} s (nodes: ${nodes}, pods: ${pods}). Next:`)
+async function sayNextSteps(name: string): Promise<void> {
+  say('Next:')
   for (const line of await nextSteps(name, commandName(), name === defaultLabName ? '' : ` --name ${name}`))
     say(`  ${line}`)
 }

@@ -44,13 +44,13 @@ async function printReport(report: Report, format: OutputFormat): Promise<void> 
 }
 
 const columns: readonly Column<Row>[] = [
+  { title: 'RESULT', cell: (row) => colourOf(row.result) },
   { title: 'CHECK', cell: (row) => row.check },
   { title: 'WHAT', cell: (row) => row.what },
   { title: 'FROM', cell: (row) => row.from },
   { title: 'TRIED', cell: (row) => row.tried },
   { title: 'CAME BACK', cell: (row) => row.cameBack },
   { title: 'SHOULD', cell: (row) => row.should },
-  { title: 'RESULT', cell: (row) => colourOf(row.result) },
   { title: 'FIRST ATTEMPT', cell: (row) => row.firstAttempt, wide: true },
 ]
 

@@ -16,7 +16,12 @@ interface Options {
 
 /** `weft status`: exits with 3 where an agent is not in sync. */
 export async function run(options: Options): Promise<number> {
-  const answers = await Promise.all(sockets(options).map(({ node, path }) => askStatus(path, node)))
+  const asked = sockets(options)
+  const settled = await Promise.allSettled(asked.map(({ node, path }) => askStatus(path, node)))
+  const answers = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const silent = asked.filter((_, index) => settled[index]?.status === 'rejected').map(({ node }) => node)
+  const [failure] = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []))
+  if (answers.length === 0 && failure !== undefined) throw failure
   const rows = answers.flatMap((answer) => answer.parts.map((part) => ({ ...answer, part })))
   if (options.output === 'json' || options.output === 'yaml') {
     await print(answers, { format: options.output, kind: 'AgentStatus', columns: [] })
@@ -24,7 +29,8 @@ export async function run(options: Options): Promise<number> {
     process.stdout.write(formatTable(rows, columns, options.output === 'wide'))
     printFindings(answers)
   }
-  return answers.every(({ ready }) => ready) ? exitCodes.ok : exitCodes.notReady
+  for (const node of silent) say(`${node}: no agent answers; see 'weft lab status' and the agent's log`)
+  return silent.length === 0 && answers.every(({ ready }) => ready) ? exitCodes.ok : exitCodes.notReady
 }
 
 function sockets({ name, node }: Options): { node: string; path: string }[] {
@@ -85,7 +91,8 @@ function printFindings(answers: readonly AgentStatus[]): void {
       formatTable(
         [...refusals.values()],
         [
-          { title: 'REFUSED', cell: (row) => row.subject },
+          // A Service's only port may have no name.
+          { title: 'REFUSED', cell: (row) => row.subject.replace(/:$/, '') },
           { title: 'REASON', cell: (row) => row.reason },
           { title: 'NODES', cell: (row) => (row.nodes.length === answers.length ? 'all' : row.nodes.join(',')) },
           { title: 'MESSAGE', cell: (row) => row.message },

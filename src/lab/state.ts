@@ -51,6 +51,16 @@ export function readLabState(name: string): LabState {
   try {
     return JSON.parse(readFileSync(join(labDir(name), 'state.json'), 'utf8')) as LabState
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'EACCES') {
+      throw new WeftError(`the lab's files belong to root: they cannot be read by this user`, {
+        code: 'LAB_NOT_READABLE',
+        fault: 'user',
+        where: labDir(name),
+        remedy: 'run it as root, e.g. with sudo',
+        exitCode: 5,
+        cause,
+      })
+    }
     throw new WeftError(`there is no lab named "${name}"`, {
       code: 'LAB_NOT_FOUND',
       fault: 'user',

@@ -14,7 +14,8 @@ export interface NodeReport {
   podCIDR: string
   /** Condition Ready of the Node; absent if the API does not answer. */
   ready?: boolean
-  pods: number
+  /** Absent if the API does not answer. */
+  pods?: number
   kubelet: ProcessReport
   agent: ProcessReport & { ready: boolean }
 }
@@ -27,8 +28,8 @@ export interface ProcessReport {
 
 export interface LabReport {
   name: string
-  /** `dead`: the supervisor is gone, and `weft lab down` or the next `up` cleans up. */
-  state: 'ready' | 'starting' | 'dead'
+  /** `degraded`: it was ready, and now a node, an agent or the API is not; `dead`: the supervisor is gone, and `weft lab down` or the next `up` cleans up. */
+  state: 'ready' | 'degraded' | 'starting' | 'dead'
   kubeconfig: string
   serviceCIDR: string
   clusterCIDR: string
@@ -43,10 +44,11 @@ export async function labReport(name: string): Promise<LabReport> {
   const state = readLabState(name)
   const running = isLabRunning(name)
   const processes = readJson(labFiles(name).processes) as LabProcesses | undefined
-  const objects = running ? await readObjects(state) : { nodes: [], pods: [] }
+  const objects = running ? await readObjects(state) : undefined
   const { kubeconfig, serviceCIDR, clusterCIDR, client } = state
-  const nodes = state.nodes.map((node) => nodeReport(node, processes?.nodes[node.name], objects))
-  const phase = state.ready ? 'ready' : 'starting'
+  const nodes = await Promise.all(state.nodes.map((node) => nodeReport(node, processes?.nodes[node.name], objects)))
+  const whole = nodes.every(({ ready, agent, kubelet }) => ready === true && agent.ready && kubelet.pid !== undefined)
+  const phase = !state.ready ? 'starting' : whole ? 'ready' : 'degraded'
   return {
     name,
     state: running ? phase : 'dead',
@@ -55,7 +57,7 @@ export async function labReport(name: string): Promise<LabReport> {
     clusterCIDR,
     client,
     api: processReport(processes?.api),
-    nodes: await Promise.all(nodes),
+    nodes,
   }
 }
 
@@ -64,17 +66,21 @@ interface Objects {
   pods: Pod[]
 }
 
-async function nodeReport(node: LabNode, processes: NodeProcesses | undefined, objects: Objects): Promise<NodeReport> {
+async function nodeReport(
+  node: LabNode,
+  processes: NodeProcesses | undefined,
+  objects: Objects | undefined,
+): Promise<NodeReport> {
   const { name, address, podCIDR } = node
   const agent = await agentStatus(node)
-  const object = objects.nodes.find((candidate) => candidate.metadata.name === name)
+  const object = objects?.nodes.find((candidate) => candidate.metadata.name === name)
   const ready = object?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
   return {
     name,
     address,
     podCIDR,
-    ...(object && { ready: ready === true }),
-    pods: objects.pods.filter((pod) => pod.spec.nodeName === name).length,
+    ...(objects && { ready: ready === true }),
+    ...(objects && { pods: objects.pods.filter((pod) => pod.spec.nodeName === name).length }),
     kubelet: processReport(processes?.kubelet),
     agent: { ...processReport(processes?.agent), ready: agent?.ready === true },
   }
@@ -85,15 +91,15 @@ const processReport = (child: ChildState | undefined): ProcessReport => ({
   restarts: child?.restarts ?? 0,
 })
 
-/** Nodes and pods, none if the API does not answer: then the rest of the report is what counts. */
-async function readObjects({ kubeconfig }: LabState): Promise<Objects> {
+/** Nodes and pods; undefined if the API does not answer: then the rest of the report is what counts. */
+async function readObjects({ kubeconfig }: LabState): Promise<Objects | undefined> {
   const client = new ApiClient(await loadKubeconfig(kubeconfig))
   const list = async <T>(resource: string) =>
     (await client.list<T>(resourcePath({ version: 'v1', resource }), {}, { timeoutSeconds: 5 })).items
   try {
     return { nodes: await list<Objects['nodes'][number]>('nodes'), pods: await list<Pod>('pods') }
   } catch {
-    return { nodes: [], pods: [] }
+    return undefined
   } finally {
     client.close()
   }

@@ -45,7 +45,7 @@ const timedOut = (what: string, left: string[]): WeftError =>
     fault: 'user',
     remedy:
       'look at what is listed: the objects may ask for what the lab does not have; or give more time with --timeout',
-    exitCode: 1,
+    exitCode: 124,
   })
 
 /** More than this is counted, not listed. */

@@ -64,7 +64,7 @@ describe('summarize', () => {
     const wrong = row({ from: 'node-3', result: 'MISMATCH', cameBack: 'no answer' })
     const shown = summarize([row({}), row({ from: 'node-2' }), wrong])
     expect(shown).toHaveLength(2)
-    expect(shown[0]).toMatchObject({ cameBack: '2 of 3', result: 'ok' })
+    expect(shown[0]).toMatchObject({ cameBack: '2 of 3; the others follow', result: 'MISMATCH' })
     expect(shown[1]).toEqual(wrong)
   })
 

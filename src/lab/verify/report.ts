@@ -127,7 +127,8 @@ function sumUp(group: readonly Row[]): Row[] {
       cameBack:
         held.length === group.length
           ? `${held.length} of ${group.length} as it should`
-          : `${held.length} of ${group.length}`,
+          : `${held.length} of ${group.length}; the others follow`,
+      result: held.length === group.length ? 'ok' : 'MISMATCH',
       should: commonOf(held.map(({ brief, should }) => brief ?? should)),
     },
   ]
