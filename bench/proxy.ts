@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cpus, release } from 'node:os'
+import { next } from './child.ts'
 import type { Loaded } from './proxy-worker.ts'
 
 export interface ProxyBench {
@@ -55,17 +56,6 @@ function startWorker(services: number, endpoints: number): ChildProcess {
     `${endpoints}`,
   ]
   return spawn('unshare', args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
-}
-
-function next<T>(child: ChildProcess): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const exited = (code: number | null): void => reject(new Error(`the worker ended with code ${code}`))
-    child.once('exit', exited)
-    child.once('message', (message) => {
-      child.off('exit', exited)
-      resolve(message as T)
-    })
-  })
 }
 
 type Result = Loaded & {

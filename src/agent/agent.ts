@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { hostGateway } from '../fabric/host-gw/index.ts'
 import { takeWriterLock } from '../kernel/writer-lock.ts'
+import { untilAborted } from '../kube/abort.ts'
 import { ApiClient } from '../kube/client.ts'
 import { type Connection, loadKubeconfig } from '../kube/kubeconfig.ts'
 import { resourcePath } from '../kube/paths.ts'
@@ -41,7 +42,7 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
   const stops = await Promise.all(parts.map((part) => startPart(part, log)))
   const refusals = (): Refusal[] => parts.flatMap(({ reconciler }) => reconciler.status().refusals)
   startEvents(client, config.nodeName, refusals, log, signal)
-  await aborted(signal)
+  await untilAborted(signal)
   for (const stop of stops) stop()
   server.close()
   client.close()
@@ -65,12 +66,6 @@ export async function dryRunAgent(config: AgentConfig, log: Log, signal: AbortSi
   client.close()
   return changes
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 
 function makeParts({ view, fabric }: Sources, clusterUid: string, log?: Log): RunnablePart[] {
   const logging = log === undefined ? {} : { log }

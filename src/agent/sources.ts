@@ -1,4 +1,5 @@
 import { decodeFabricNode, type FabricView, makeFabricView } from '../fabric/view.ts'
+import { unlessAborted } from '../kube/abort.ts'
 import type { ApiClient } from '../kube/client.ts'
 import { resourcePath } from '../kube/paths.ts'
 import { Reflector } from '../kube/reflector.ts'
@@ -76,7 +77,7 @@ export function makeSources(
     fabric,
     start: async (signal) => {
       for (const { reflector } of reflectors.values()) void reflector.run(signal)
-      await Promise.race([Promise.all(lists), aborted(signal)])
+      await unlessAborted(Promise.all(lists), signal)
     },
     failing: () => {
       const failing = [...reflectors].filter(([, { reflector }]) => reflector.state.failures > 0)
@@ -109,12 +110,5 @@ function firstList<T>(store: ObjectStore<T>): Promise<void> {
       stop()
       resolve()
     })
-  })
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason as Error)
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true })
   })
 }

@@ -7,6 +7,14 @@ export function listenForAbort(signal: AbortSignal, listener: () => void): void 
   signal.addEventListener('abort', listener, { once: true })
 }
 
+/** Resolves when the signal aborts, at once if it has already: its event never comes again. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else listenForAbort(signal, resolve)
+  })
+}
+
 /** The promise's outcome, or API_CANCELLED as soon as the signal aborts; what was begun goes on for others. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return promise

@@ -1,21 +1,14 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeEachKubectl } from './kubectls.ts'
 import { startTestServer, type TestServer } from './server.ts'
 
 // How stock kubectl changes objects of the embedded API: apply of both kinds, diff, patches, replace, label, annotate, scale, set image.
 // KUBECTL names binaries as in kubectl.test.ts.
-const repository = resolve(import.meta.dirname, '../..')
-const candidates = process.env['KUBECTL']?.split(':') ?? [
-  'kubectl',
-  join(repository, '.cache/kubectl-1.20/usr/bin/kubectl'),
-]
-
-const found = (binary: string): boolean =>
-  binary.includes('/') ? existsSync(binary) : spawnSync(binary, ['version', '--client']).status === 0
 
 interface Container {
   name: string
@@ -54,10 +47,7 @@ const service = (name: string, ports: object[]): string =>
     spec: { selector: { app: name }, ports },
   })
 
-for (const binary of candidates) {
-  const name = binary === 'kubectl' ? 'kubectl on PATH' : basename(resolve(binary, '../../..'))
-  describe.skipIf(!found(binary))(`${name}${found(binary) ? '' : ' (not installed)'}`, () => suite(binary))
-}
+describeEachKubectl(suite)
 
 function suite(binary: string): void {
   const namespace = `weft-t${process.pid}-apply`

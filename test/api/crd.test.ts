@@ -1,19 +1,13 @@
-import { execFile, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeEachKubectl } from './kubectls.ts'
 import { startTestServer, type TestServer } from './server.ts'
 
 // Custom resources and the kinds that are only stored, through stock kubectl: the one on PATH and an old one (see kubectl.test.ts).
-const repository = resolve(import.meta.dirname, '../..')
-const candidates = process.env['KUBECTL']?.split(':') ?? [
-  'kubectl',
-  join(repository, '.cache/kubectl-1.20/usr/bin/kubectl'),
-]
-const found = (binary: string): boolean =>
-  binary.includes('/') ? existsSync(binary) : spawnSync(binary, ['version', '--client']).status === 0
 
 const group = `weft-${process.pid}.example`
 const name = `widgets.${group}`
@@ -71,10 +65,7 @@ spec: { minAvailable: 1, selector: { matchLabels: { app: a } } }
 const widget = (spec: string, version = 'v1'): string =>
   `apiVersion: ${group}/${version}\nkind: Widget\nmetadata: { name: one }\nspec: ${spec}\n`
 
-for (const binary of candidates) {
-  const title = binary === 'kubectl' ? 'kubectl on PATH' : basename(resolve(binary, '../../..'))
-  describe.skipIf(!found(binary))(`${title}${found(binary) ? '' : ' (not installed)'}`, () => suite(binary))
-}
+describeEachKubectl(suite)
 
 function suite(binary: string): void {
   let server: TestServer

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:https'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { isMap, type Json, mapOf } from '../../src/lab/api/access.ts'
-import { definition, metadata, type Sample, samples as namelessSamples } from './fuzz-samples.ts'
+import { definition, metadata, samples as namelessSamples, type Sample } from './fuzz-samples.ts'
 import { isEmbedded, orSkipped, startTestServer, type TestServer } from './server.ts'
 
 // Whatever a client sends: an answer that is the client's fault, never the server's, and what is accepted can be read again.

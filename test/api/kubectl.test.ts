@@ -1,21 +1,14 @@
-import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { basename, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { describeEachKubectl, kubectls } from './kubectls.ts'
 import { isEmbedded, orSkipped, startTestServer, type TestServer } from './server.ts'
 
 // Stock kubectl against the embedded API (or a real one, see server.ts): KUBECTL names binaries (separated by `:`); by default the one on PATH and an
 // old one, where `apt-get download kubernetes-client` was unpacked to.
-const repository = resolve(import.meta.dirname, '../..')
-const candidates = process.env['KUBECTL']?.split(':') ?? [
-  'kubectl',
-  join(repository, '.cache/kubectl-1.20/usr/bin/kubectl'),
-]
-
-const found = (binary: string): boolean =>
-  binary.includes('/') ? existsSync(binary) : spawnSync(binary, ['version', '--client']).status === 0
 
 const deployment = `
 apiVersion: apps/v1
@@ -41,15 +34,12 @@ spec:
   ports: [{ name: http, port: 80, targetPort: http }, { name: alt, port: 81 }]
 `
 
-for (const binary of candidates) {
-  const name = binary === 'kubectl' ? 'kubectl on PATH' : basename(resolve(binary, '../../..'))
-  describe.skipIf(!found(binary))(`${name}${found(binary) ? '' : ' (not installed)'}`, () => suite(binary))
-}
+describeEachKubectl(suite)
 
 function suite(binary: string): void {
   let server: TestServer
   let dir: string
-  const namespace = isEmbedded ? 'default' : `weft-t${process.pid}-kubectl${candidates.indexOf(binary)}`
+  const namespace = isEmbedded ? 'default' : `weft-t${process.pid}-kubectl${kubectls.indexOf(binary)}`
 
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), 'weft-kubectl-'))

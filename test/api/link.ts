@@ -1,4 +1,4 @@
-import { createServer, connect, isIP, type AddressInfo, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, isIP, type Server, type Socket } from 'node:net'
 import type { Connection } from '../../src/kube/connection.ts'
 
 /** A way to a server that can be cut: a port on loopback that forwards to it. */

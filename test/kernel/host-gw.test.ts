@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { createServer, type Server } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { hostGateway, type HostGateway } from '../../src/fabric/host-gw/index.ts'
+import { type HostGateway, hostGateway } from '../../src/fabric/host-gw/index.ts'
 import { type FabricNode, type FabricView, makeFabricView } from '../../src/fabric/view.ts'
 import { createNetns, deleteNetns, NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { KernelRouteNetlink } from '../../src/kernel/rtnetlink/kernel.ts'

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { createServer, type Server, type Socket } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
+import { createServer, type Server, type Socket } from 'node:net'
 import { createNetns, deleteNetns, NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { connectTcp, listenTcp, udpSocket } from '../../src/kernel/sockets.ts'
 

@@ -138,6 +138,22 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     await kubectl('delete', 'service', 'greedy')
   })
 
+  it('says which agent does not answer, and still tells of the others', async () => {
+    const { pid } = (await status()).nodes[0]?.agent ?? {}
+    process.kill(pid ?? 0, 'SIGSTOP')
+    try {
+      const agents = await run(process.execPath, [weft, 'status', '--name', name], { timeoutMs: 30_000 })
+      expect(agents.code).toBe(3)
+      expect(agents.stdout).toMatch(/^node2 +proxy\/nftables +yes/m)
+      expect(agents.stderr).toContain('node1: no agent answers')
+      expect((await lab('status', '-o', 'json')).code).toBe(3)
+      expect((await status()).state).toBe('degraded')
+    } finally {
+      process.kill(pid ?? 0, 'SIGCONT')
+    }
+    await vi.waitFor(async () => expect((await status()).state).toBe('ready'), 10_000)
+  }, 60_000)
+
   it('takes down a deleted pod with its namespace, and its address comes free', async () => {
     const pod = (await pods()).find(({ metadata }) => metadata.labels['app'] === 'orders')
     const uid = (await kubectl('get', 'pod', pod?.metadata.name ?? '', '-o', 'jsonpath={.metadata.uid}')).trim()

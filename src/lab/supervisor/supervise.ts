@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { untilAborted } from '../../kube/abort.ts'
 import { ApiClient } from '../../kube/client.ts'
 import { loadKubeconfig } from '../../kube/kubeconfig.ts'
 import { agentStatus } from '../agent-status.ts'
@@ -32,7 +33,7 @@ export async function supervise(spec: LabSpec, signal: AbortSignal): Promise<num
     sendProgress({ type: 'error', error: toWire(error) })
     return 1
   }
-  await aborted(signal)
+  await untilAborted(signal)
   supervisor.stop()
   return 0
 }
@@ -165,9 +166,3 @@ class Supervisor {
     }
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
