@@ -1,6 +1,6 @@
 import { makeView } from '../src/agent/sources.ts'
 import type { EndpointSlice } from '../src/model/endpoints.ts'
-import { formatIPv4, parseCIDRv4 } from '../src/model/ip.ts'
+import { type CIDR, formatIPv4, parseCIDR } from '../src/model/ip.ts'
 import type { Service } from '../src/model/services.ts'
 import { nftablesProxy } from '../src/proxy/nftables/index.ts'
 
@@ -17,7 +17,7 @@ export interface Loaded {
  * that many changes of one endpoint, each timed from the store's set() to the kernel's acknowledgement.
  */
 export async function proxyWorker(services: number, endpoints: number): Promise<void> {
-  const cidr = (text: string) => [parseCIDRv4(text) ?? { address: 0, length: 0 }]
+  const cidr = (text: string) => [parseCIDR(text) as CIDR]
   const view = makeView({ nodeName: 'n1', clusterCIDRs: cidr('10.42.0.0/16'), serviceCIDRs: cidr('10.43.0.0/16') })
   view.nodes.replaceAll([['n1', { name: 'n1', addresses: ['172.30.0.11'] }]])
   view.services.replaceAll(Array.from({ length: services }, (_, i) => [`default/s${i}`, service(i)] as const))

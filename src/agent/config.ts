@@ -1,13 +1,13 @@
 import { WeftError } from '../model/error.ts'
-import { type CIDRv4, parseCIDRv4 } from '../model/ip.ts'
+import { type CIDR, parseCIDR } from '../model/ip.ts'
 
 /** What an agent is told on its command line. */
 export interface AgentConfig {
   kubeconfig: string
   nodeName: string
   runDir: string
-  clusterCIDRs: CIDRv4[]
-  serviceCIDRs: CIDRv4[]
+  clusterCIDRs: CIDR[]
+  serviceCIDRs: CIDR[]
   /** What makes the pod network; `none`: somebody else does. */
   flannelBackend: FlannelBackend
 }
@@ -17,16 +17,15 @@ export const flannelBackends = ['none', 'host-gw'] as const
 export type FlannelBackend = (typeof flannelBackends)[number]
 
 /**
- * A list of CIDRs as K3s takes it: comma-separated, dual-stack lists included. IPv6 ones are accepted and not used.
+ * A list of CIDRs as K3s takes it: comma-separated, dual-stack lists included.
  *
  * @throws WeftError CONFIG_CIDR_INVALID
  */
-export function parseCIDRs(flag: string, text: string): CIDRv4[] {
+export function parseCIDRs(flag: string, text: string): CIDR[] {
   const parts = text.split(',').map((part) => part.trim())
-  return parts.flatMap((part) => {
-    if (part.includes(':')) return []
-    const cidr = part.includes('/') ? parseCIDRv4(part) : undefined
-    if (cidr !== undefined) return [cidr]
+  return parts.map((part) => {
+    const cidr = part.includes('/') ? parseCIDR(part) : undefined
+    if (cidr !== undefined) return cidr
     throw new WeftError(`"${part}" is no CIDR`, {
       code: 'CONFIG_CIDR_INVALID',
       fault: 'user',

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { parseCIDRv4 } from '../model/ip.ts'
+import { parseCIDR } from '../model/ip.ts'
 import { followView } from '../proxy/nftables/index.ts'
 import { setKinds } from '../proxy/nftables/kinds.ts'
 import { allSubjects, nftablesPart } from '../proxy/nftables/plan.ts'
@@ -17,7 +17,7 @@ const service = (name: string, clusterIP: string, portName: string) =>
 
 describe('startPart', () => {
   it('misses nothing that changes while the first write is under way', async () => {
-    const cidrs = [parseCIDRv4('10.43.0.0/16')].flatMap((cidr) => cidr ?? [])
+    const cidrs = [parseCIDR('10.43.0.0/16')].flatMap((cidr) => cidr ?? [])
     const view = makeView({ nodeName: 'n1', clusterCIDRs: [], serviceCIDRs: cidrs })
     for (const { key, value } of [service('a', '10.43.0.1', 'http'), service('b', '10.43.0.2', 'http')]) {
       view.services.set(key, value)

@@ -5,7 +5,7 @@ import { resourcePath } from '../kube/paths.ts'
 import { Reflector } from '../kube/reflector.ts'
 import { ObjectStore } from '../kube/store.ts'
 import type { EndpointSlice } from '../model/endpoints.ts'
-import { formatCIDRv4 } from '../model/ip.ts'
+import { formatCIDR } from '../model/ip.ts'
 import type { Service } from '../model/services.ts'
 import {
   bySlicesService,
@@ -40,9 +40,7 @@ export function makeSources(
 ): Sources {
   const view = makeView(config, apiPort)
   const fabric =
-    config.flannelBackend === 'none'
-      ? undefined
-      : makeFabricView(config.nodeName, config.clusterCIDRs.map(formatCIDRv4))
+    config.flannelBackend === 'none' ? undefined : makeFabricView(config.nodeName, config.clusterCIDRs.map(formatCIDR))
   const reflectors = new Map<string, { reflector: Reflector<any>; lastError: string }>()
   const lists: Promise<void>[] = []
   const reflect = <T>(

@@ -1,6 +1,19 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { canonicalIPv4, cidrContains, formatCIDRv4, formatIPv4, parseCIDRv4, parseIPv4 } from './ip.ts'
+import {
+  type Address,
+  type CIDR,
+  canonicalIP,
+  canonicalIPv4,
+  cidrContains,
+  cidrsOverlap,
+  formatAddress,
+  formatCIDR,
+  formatIPv4,
+  parseAddress,
+  parseCIDR,
+  parseIPv4,
+} from './ip.ts'
 
 describe('IPv4 text', () => {
   it('comes back as it went in', () => {
@@ -31,14 +44,55 @@ describe('CIDR', () => {
     ['10.0.0.1/32', '10.0.0.1', true],
     ['10.0.0.1/32', '10.0.0.2', false],
   ])('%s holds %s: %s', (cidr, address, inside) => {
-    expect(cidrContains(parseCIDRv4(cidr) as never, parseIPv4(address) as number)).toBe(inside)
+    expect(cidrContains(parseCIDR(cidr) as CIDR, parseAddress(address) as Address)).toBe(inside)
   })
 
   it('clears the host bits', () => {
-    expect(formatCIDRv4(parseCIDRv4('10.42.7.9/16') as never)).toBe('10.42.0.0/16')
+    expect(formatCIDR(parseCIDR('10.42.7.9/16') as CIDR)).toBe('10.42.0.0/16')
   })
 
-  it.each(['10.42.0.0/33', '10.42.0.0/', '10.42.0.0/x', '/8', 'fd00::/8'])('refuses %j', (text) => {
-    expect(parseCIDRv4(text)).toBeUndefined()
+  it.each(['10.42.0.0/33', '10.42.0.0/', '10.42.0.0/x', '/8', 'fd00::/129', 'fd00::/', 'fe80::1%eth0/64'])(
+    'refuses %j',
+    (text) => {
+      expect(parseCIDR(text)).toBeUndefined()
+    },
+  )
+})
+
+describe('IPv6', () => {
+  it.each([
+    ['2001:DB8:0:0:0:0:0:1', '2001:db8::1'],
+    ['::', '::'],
+    ['::1', '::1'],
+    ['1:0:0:2:0:0:0:3', '1:0:0:2::3'],
+    ['1:0:2:3:4:5:6:7', '1:0:2:3:4:5:6:7'],
+    ['::ffff:192.0.2.1', '::ffff:c000:201'],
+  ])('%s is spelt %s', (text, canonical) => {
+    expect(canonicalIP(text)).toBe(canonical)
+  })
+
+  it('comes back as it went in', () => {
+    fc.assert(
+      fc.property(fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }), (number) => {
+        expect(parseAddress(formatAddress({ family: 'IPv6', number }))).toEqual({ family: 'IPv6', number })
+      }),
+    )
+  })
+
+  it.each([
+    ['fd42::/56', 'fd42:0:0:ff::1', true],
+    ['fd42::/56', 'fd42:0:0:100::1', false],
+    ['::/0', '10.0.0.1', false],
+  ])('%s holds %s: %s', (cidr, address, inside) => {
+    expect(cidrContains(parseCIDR(cidr) as CIDR, parseAddress(address) as Address)).toBe(inside)
+  })
+
+  it.each([
+    ['10.0.0.0/8', '10.42.0.0/16', true],
+    ['10.42.0.0/16', '10.0.0.0/8', true],
+    ['10.42.0.0/16', '10.43.0.0/16', false],
+    ['fd00::/8', '10.0.0.0/8', false],
+  ])('%s and %s overlap: %s', (a, b, overlap) => {
+    expect(cidrsOverlap(parseCIDR(a) as CIDR, parseCIDR(b) as CIDR)).toBe(overlap)
   })
 })

@@ -1,5 +1,21 @@
+import { isIPv6 } from 'node:net'
+
 /** Address family as the kernel and Kubernetes name it. */
 export type Family = 'IPv4' | 'IPv6'
+
+export const families: readonly Family[] = ['IPv4', 'IPv6']
+
+/** The family of an address or prefix that is known to be one. */
+export const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4')
+
+/** How many bits an address of the family has. */
+export const bitsOf = (family: Family): number => (family === 'IPv4' ? 32 : 128)
+
+/** An address as a number, most significant byte first. */
+export interface Address {
+  family: Family
+  number: bigint
+}
 
 const dot = 46
 const zero = 48
@@ -34,33 +50,90 @@ export function parseIPv4(text: string): number | undefined {
 export const formatIPv4 = (value: number): string =>
   `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`
 
-/** The usual spelling of an IPv4 address (no leading zeros), or undefined if it is none. */
+/** undefined if it is no address. A zone (`fe80::1%eth0`) is none of ours. */
+export function parseAddress(text: string): Address | undefined {
+  const v4 = parseIPv4(text)
+  if (v4 !== undefined) return { family: 'IPv4', number: BigInt(v4) }
+  if (text.includes('%') || !isIPv6(text)) return undefined
+  return { family: 'IPv6', number: groupsOf(text).reduce((number, group) => number * 65_536n + BigInt(group), 0n) }
+}
+
+/** The eight groups of an IPv6 address, with what `::` stands for; the last two may be written as IPv4 (RFC 4291 §2.2). */
+function groupsOf(text: string): number[] {
+  const numbers = (part: string): number[] =>
+    part === ''
+      ? []
+      : part.split(':').flatMap((group) => {
+          if (!group.includes('.')) return [Number.parseInt(group, 16)]
+          const number = parseIPv4(group) ?? 0
+          return [Math.floor(number / 65_536), number % 65_536]
+        })
+  const [before = '', after] = text.split('::')
+  const head = numbers(before)
+  if (after === undefined) return head
+  const tail = numbers(after)
+  return [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail]
+}
+
+/** In the canonical form: RFC 5952 for IPv6, as Go's netip writes it. */
+export function formatAddress({ family, number }: Address): string {
+  if (family === 'IPv4') return formatIPv4(Number(number))
+  const groups = Array.from({ length: 8 }, (_, i) => Number((number >> BigInt(112 - 16 * i)) & 0xffffn).toString(16))
+  const zeros = [
+    ...groups
+      .map((group) => (group === '0' ? '0' : 'x'))
+      .join('')
+      .matchAll(/0{2,}/g),
+  ]
+  const longest = zeros.toSorted((a, b) => b[0].length - a[0].length || a.index - b.index)[0]
+  if (longest === undefined) return groups.join(':')
+  return `${groups.slice(0, longest.index).join(':')}::${groups.slice(longest.index + longest[0].length).join(':')}`
+}
+
+/** The usual spelling of an address (no leading zeros, RFC 5952), or undefined if it is none. */
+export function canonicalIP(text: string): string | undefined {
+  const v4 = parseIPv4(text)
+  if (v4 !== undefined) return formatIPv4(v4)
+  const address = parseAddress(text)
+  return address && formatAddress(address)
+}
+
+/** The usual spelling of an IPv4 address, or undefined if it is none. */
 export function canonicalIPv4(text: string): string | undefined {
   const value = parseIPv4(text)
   return value === undefined ? undefined : formatIPv4(value)
 }
 
-/** An IPv4 prefix with its host bits cleared. */
-export interface CIDRv4 {
-  address: number
+/** A prefix with its host bits cleared. */
+export interface CIDR {
+  family: Family
+  network: bigint
   length: number
 }
 
-/** `10.42.0.0/16` to a prefix; undefined if it is none. Host bits are cleared. */
-export function parseCIDRv4(text: string): CIDRv4 | undefined {
+/** `10.42.0.0/16` or `fd42::/56` to a prefix, a bare address to one of full length; undefined if it is none. Host bits are cleared. */
+export function parseCIDR(text: string): CIDR | undefined {
   const slash = text.indexOf('/')
-  const address = parseIPv4(slash < 0 ? text : text.slice(0, slash))
-  const tail = slash < 0 ? '32' : text.slice(slash + 1)
-  if (address === undefined || !/^\d{1,2}$/.test(tail) || Number(tail) > 32) return undefined
+  const address = parseAddress(slash < 0 ? text : text.slice(0, slash))
+  if (address === undefined) return undefined
+  const bits = bitsOf(address.family)
+  const tail = slash < 0 ? String(bits) : text.slice(slash + 1)
+  if (!/^\d{1,3}$/.test(tail) || Number(tail) > bits) return undefined
   const length = Number(tail)
-  return { address: (address & maskOf(length)) >>> 0, length }
+  return { family: address.family, network: clearHostBits(address.number, bits - length), length }
 }
 
-export const formatCIDRv4 = (cidr: CIDRv4): string => `${formatIPv4(cidr.address)}/${cidr.length}`
+const clearHostBits = (number: bigint, hostBits: number): bigint => (number >> BigInt(hostBits)) << BigInt(hostBits)
 
-export const cidrContains = (cidr: CIDRv4, address: number): boolean =>
-  (address & maskOf(cidr.length)) >>> 0 === cidr.address
+export const formatCIDR = ({ family, network, length }: CIDR): string =>
+  `${formatAddress({ family, number: network })}/${length}`
 
-const maskOf = (length: number): number => (length === 0 ? 0 : (-1 << (32 - length)) >>> 0)
+/** Is the address in the prefix? Never across families. */
+export const cidrContains = (cidr: CIDR, address: Address): boolean =>
+  cidr.family === address.family && clearHostBits(address.number, bitsOf(cidr.family) - cidr.length) === cidr.network
 
-export const familyOf = (address: string): Family => (address.includes(':') ? 'IPv6' : 'IPv4')
+/** Do the prefixes share an address? */
+export const cidrsOverlap = (a: CIDR, b: CIDR): boolean =>
+  a.length <= b.length
+    ? cidrContains(a, { family: b.family, number: b.network })
+    : cidrContains(b, { family: a.family, number: a.network })

@@ -1,7 +1,7 @@
 import type { ObjectStore } from '../kube/store.ts'
 import type { Node as ApiNode, Service as ApiService, EndpointSlice as ApiSlice } from '../kube/types.ts'
 import type { EndpointSlice, SliceEndpoint } from '../model/endpoints.ts'
-import { type CIDRv4, familyOf } from '../model/ip.ts'
+import { type CIDR, familyOf } from '../model/ip.ts'
 import { type Service, serviceKey } from '../model/services.ts'
 
 /** A Node, as far as Services need it. */
@@ -19,8 +19,8 @@ export interface ServiceView {
   nodes: ObjectStore<NodeAddresses>
   nodeName: string
   /** Sources in here are pods: not masqueraded on their way to a ClusterIP. */
-  clusterCIDRs: readonly CIDRv4[]
-  serviceCIDRs: readonly CIDRv4[]
+  clusterCIDRs: readonly CIDR[]
+  serviceCIDRs: readonly CIDR[]
   /** The port of the agent's own API connection, which no node port may take. */
   apiPort: number | undefined
 }

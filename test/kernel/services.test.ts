@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { makeView } from '../../src/agent/sources.ts'
 import { generation } from '../../src/kernel/nftables/ruleset.ts'
-import { parseCIDRv4 } from '../../src/model/ip.ts'
+import { parseCIDR } from '../../src/model/ip.ts'
 import type { Service, ServicePort } from '../../src/model/services.ts'
 import { nftablesProxy } from '../../src/proxy/nftables/index.ts'
 import type { ServiceView } from '../../src/proxy/view.ts'
 import { addresses, type Host, noRoot, World } from './world.ts'
 
 const cluster = 'c5a8c6e0-0000-4000-8000-000000000001'
-const cidr = (text: string) => [parseCIDRv4(text) as NonNullable<ReturnType<typeof parseCIDRv4>>]
+const cidr = (text: string) => [parseCIDR(text) as NonNullable<ReturnType<typeof parseCIDR>>]
 
 function newView(): ServiceView {
   const view = makeView({ nodeName: 'n1', clusterCIDRs: cidr('10.42.0.0/16'), serviceCIDRs: cidr('10.43.0.0/16') })

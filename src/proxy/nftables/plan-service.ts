@@ -1,6 +1,6 @@
 import { type Backend, type Backends, selectBackends } from '../../model/endpoints.ts'
 import { protectedPorts } from '../../model/infrastructure.ts'
-import { canonicalIPv4, cidrContains, familyOf, parseIPv4 } from '../../model/ip.ts'
+import { canonicalIPv4, cidrContains, familyOf, parseAddress } from '../../model/ip.ts'
 import { parseServicePortKey, type Service, type ServicePort } from '../../model/services.ts'
 import type { Item, Plan, Previous, Refusal, Subject } from '../../reconcile/types.ts'
 import { bySlicesService, type ServiceView } from '../view.ts'
@@ -116,7 +116,7 @@ function isManagementPort(view: ServiceView, { nodePort, protocol }: ServicePort
 /** The ClusterIP of this family, unless it lies outside of the service CIDRs and is a node's own address (promise 1). */
 function clusterIPv4(view: ServiceView, service: Service, refusals: Finding[]): string | undefined {
   const text = service.clusterIPs.find((ip) => familyOf(ip) === 'IPv4')
-  const value = text === undefined ? undefined : parseIPv4(text)
+  const value = text === undefined ? undefined : parseAddress(text)
   const clusterIP = text === undefined ? undefined : canonicalIPv4(text)
   if (value === undefined || clusterIP === undefined) return undefined
   if (view.serviceCIDRs.some((cidr) => cidrContains(cidr, value))) return clusterIP

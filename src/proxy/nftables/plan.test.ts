@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { ObjectStore } from '../../kube/store.ts'
 import type { EndpointSlice } from '../../model/endpoints.ts'
-import { parseCIDRv4 } from '../../model/ip.ts'
+import { parseCIDR } from '../../model/ip.ts'
 import type { Service, ServicePort } from '../../model/services.ts'
 import { FakeTarget } from '../../reconcile/fake-target.ts'
 import { Reconciler } from '../../reconcile/reconciler.ts'
@@ -12,7 +12,7 @@ import { external, listOf } from './number.ts'
 import { allSubjects, nftablesPart, nodeSubject } from './plan.ts'
 import { sizeClasses } from './sizes.ts'
 
-const cidr = (text: string) => [parseCIDRv4(text) as NonNullable<ReturnType<typeof parseCIDRv4>>]
+const cidr = (text: string) => [parseCIDR(text) as NonNullable<ReturnType<typeof parseCIDR>>]
 
 function view(): ServiceView {
   const nodes = new ObjectStore<NodeAddresses>()

@@ -1,5 +1,5 @@
 import { protectedPorts } from '../../model/infrastructure.ts'
-import { canonicalIPv4, cidrContains, formatCIDRv4, formatIPv4, parseIPv4 } from '../../model/ip.ts'
+import { canonicalIPv4, cidrContains, formatAddress, formatCIDR, parseAddress } from '../../model/ip.ts'
 import { type Service, servicePortKey } from '../../model/services.ts'
 import type { FoundItem, Item, LearntNumber, Part, Plan, Refusal, Subject } from '../../reconcile/types.ts'
 import { primaryIPv4, type ServiceView } from '../view.ts'
@@ -51,8 +51,9 @@ function planNode(view: ServiceView): Plan {
   const items: Item[] = []
   const member = (kind: string, key: string): void => void items.push({ kind, key, value: '' })
   for (const cidr of view.clusterCIDRs) {
-    member('pod_sources', formatCIDRv4(cidr))
-    member('plain_sources', formatCIDRv4(cidr))
+    if (cidr.family !== 'IPv4') continue
+    member('pod_sources', formatCIDR(cidr))
+    member('plain_sources', formatCIDR(cidr))
   }
   const own = view.nodes.get(view.nodeName)?.addresses ?? []
   for (const address of new Set(own.map(canonicalIPv4))) {
@@ -84,14 +85,15 @@ function planServiceCIDRs(view: ServiceView): Plan {
   const rank = { gone: false, createdMs: 0, name: serviceCIDRSubject }
   const api = view.services
     .get(apiService)
-    ?.clusterIPs.map(parseIPv4)
-    .find((address) => address !== undefined)
+    ?.clusterIPs.map(parseAddress)
+    .find((address) => address?.family === 'IPv4')
   if (api === undefined) return { items: [], rank }
-  const known = view.serviceCIDRs.filter((cidr) => cidrContains(cidr, api))
-  const items = known.map((cidr): Item => ({ kind: 'service_cidrs', key: formatCIDRv4(cidr), value: '' }))
-  if (known.length > 0 || view.serviceCIDRs.length === 0) return { items, rank }
-  const flag = view.serviceCIDRs.map(formatCIDRv4).join(',')
-  const message = `${apiService} has ${formatIPv4(api)}, which is outside of --service-cidr ${flag}: unused addresses there are not dropped`
+  const cidrs = view.serviceCIDRs.filter(({ family }) => family === 'IPv4')
+  const known = cidrs.filter((cidr) => cidrContains(cidr, api))
+  const items = known.map((cidr): Item => ({ kind: 'service_cidrs', key: formatCIDR(cidr), value: '' }))
+  if (known.length > 0 || cidrs.length === 0) return { items, rank }
+  const flag = cidrs.map(formatCIDR).join(',')
+  const message = `${apiService} has ${formatAddress(api)}, which is outside of --service-cidr ${flag}: unused addresses there are not dropped`
   return { items, refusals: [{ reason: 'ServiceCIDRMismatch', message }], rank }
 }
 
