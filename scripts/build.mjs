@@ -13,7 +13,7 @@ await build({
   platform: 'node',
   target: 'node20',
   // Loaded lazily, and CommonJS or native: a bundled `import()` of those has no named exports.
-  external: ['koffi', '@peculiar/x509', 'reflect-metadata', 'yaml', 'pino'],
+  external: ['koffi', '@peculiar/x509', 'reflect-metadata', 'yaml', 'pino', 'prom-client', 'ws'],
   sourcemap: true,
   logLevel: 'warning',
   // Bundled CommonJS packages call require() for Node's own modules.

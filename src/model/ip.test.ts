@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
@@ -69,6 +70,34 @@ describe('IPv6', () => {
     ['::ffff:192.0.2.1', '::ffff:c000:201'],
   ])('%s is spelt %s', (text, canonical) => {
     expect(canonicalIP(text)).toBe(canonical)
+  })
+
+  it.each([
+    '',
+    ':',
+    ':::',
+    '1::2::3',
+    '1:2:3:4:5:6:7',
+    '1:2:3:4:5:6:7:8:9',
+    '1:2:3:4:5:6:7::8:9',
+    '12345::',
+    'g::',
+    '1:2',
+    '1.2.3.4::',
+    '::1.2.3',
+    '1::2:',
+    ':1::2',
+  ])('refuses %j', (text) => {
+    expect(parseAddress(text)).toBeUndefined()
+  })
+
+  it('takes what the runtime takes for an address, and nothing else', () => {
+    const anyText = fc.oneof(fc.ipV6(), fc.stringMatching(/^[0-9a-f:.]{0,30}$/))
+    fc.assert(
+      fc.property(anyText, (text) => {
+        expect(parseAddress(text)?.family === 'IPv6').toBe(isIPv6(text))
+      }),
+    )
   })
 
   it('comes back as it went in', () => {

@@ -1,5 +1,3 @@
-import { isIPv6 } from 'node:net'
-
 /** Address family as the kernel and Kubernetes name it. */
 export type Family = 'IPv4' | 'IPv6'
 
@@ -54,25 +52,33 @@ export const formatIPv4 = (value: number): string =>
 export function parseAddress(text: string): Address | undefined {
   const v4 = parseIPv4(text)
   if (v4 !== undefined) return { family: 'IPv4', number: BigInt(v4) }
-  if (text.includes('%') || !isIPv6(text)) return undefined
-  return { family: 'IPv6', number: groupsOf(text).reduce((number, group) => number * 65_536n + BigInt(group), 0n) }
+  const groups = parseGroups(text)
+  return groups && { family: 'IPv6', number: groups.reduce((number, group) => (number << 16n) | BigInt(group), 0n) }
 }
 
-/** The eight groups of an IPv6 address, with what `::` stands for; the last two may be written as IPv4 (RFC 4291 §2.2). */
-function groupsOf(text: string): number[] {
-  const numbers = (part: string): number[] =>
-    part === ''
-      ? []
-      : part.split(':').flatMap((group) => {
-          if (!group.includes('.')) return [Number.parseInt(group, 16)]
-          const number = parseIPv4(group) ?? 0
-          return [Math.floor(number / 65_536), number % 65_536]
-        })
-  const [before = '', after] = text.split('::')
-  const head = numbers(before)
-  if (after === undefined) return head
-  const tail = numbers(after)
-  return [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail]
+/** The eight groups of an IPv6 address (RFC 4291 §2.2): one `::` may stand for one group of zeros or more. */
+function parseGroups(text: string): number[] | undefined {
+  const halves = text.split('::')
+  const head = groupsOf(halves[0] ?? '', halves.length === 1)
+  if (halves.length === 1) return head?.length === 8 ? head : undefined
+  const tail = groupsOf(halves[1] ?? '', true)
+  if (halves.length > 2 || head === undefined || tail === undefined) return undefined
+  const zeros = 8 - head.length - tail.length
+  return zeros < 1 ? undefined : [...head, ...new Array<number>(zeros).fill(0), ...tail]
+}
+
+/** Groups between colons; the last two of an address may be written as IPv4. */
+function groupsOf(text: string, isEnd: boolean): number[] | undefined {
+  if (text === '') return []
+  const groups: number[] = []
+  const parts = text.split(':')
+  for (const [i, part] of parts.entries()) {
+    const v4 = isEnd && i === parts.length - 1 ? parseIPv4(part) : undefined
+    if (v4 !== undefined) groups.push(v4 >>> 16, v4 & 0xffff)
+    else if (/^[0-9a-f]{1,4}$/i.test(part)) groups.push(Number.parseInt(part, 16))
+    else return undefined
+  }
+  return groups
 }
 
 /** In the canonical form: RFC 5952 for IPv6, as Go's netip writes it. */

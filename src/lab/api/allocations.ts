@@ -1,4 +1,5 @@
-import { type Address, addressText, canonicalIp, parseAddress, parseCidr } from './addresses.ts'
+import { type Address, formatAddress } from '../../model/ip.ts'
+import { canonicalIp, parseAddress, parseCidr } from './addresses.ts'
 
 /** First and last node port (kube-apiserver's --service-node-port-range). */
 export const nodePorts = { first: 30_000, last: 32_767 } as const
@@ -33,7 +34,7 @@ function rangeOf(cidr: string): Range {
   const count = Number(size > BigInt(maxRangeSize) ? BigInt(maxRangeSize) : size)
   const first: Address = { family: address.family, number: base }
   return {
-    cidr: `${addressText(first)}/${bits}`,
+    cidr: `${formatAddress(first)}/${bits}`,
     family: address.family,
     base,
     first: 1,
@@ -129,7 +130,7 @@ export class Allocations {
 }
 
 const textOf = (range: Range, offset: number): string =>
-  addressText({ family: range.family, number: range.base + BigInt(offset) })
+  formatAddress({ family: range.family, number: range.base + BigInt(offset) })
 
 /** A port may be held twice by one Service (TCP and UDP): it is free when nobody holds it. */
 function count<K>(used: Map<K, number>, key: K): void {

@@ -1,4 +1,4 @@
-import { familyOf } from './addresses.ts'
+import { familyOf } from '../../model/ip.ts'
 import { showAllocations } from './ip-addresses.ts'
 import type { MemoryStore } from './store.ts'
 import type { NewObject } from './types.ts'

@@ -1,5 +1,6 @@
 import { mapOf, sameJson } from './access.ts'
-import { canonicalIp, familyOf } from './addresses.ts'
+import { familyOf } from '../../model/ip.ts'
+import { canonicalIp } from './addresses.ts'
 import { allocator, managedBy, ownRange } from './hooks/service-ranges.ts'
 import type { MemoryStore } from './store.ts'
 import type { KubeObject, NewObject } from './types.ts'

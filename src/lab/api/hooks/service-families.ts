@@ -1,5 +1,5 @@
 import { type Json, mapOf, sameJson } from '../access.ts'
-import { familyOf } from '../addresses.ts'
+import { familyOf } from '../../../model/ip.ts'
 import type { Allocations } from '../allocations.ts'
 import { type FieldError, invalidValue } from '../field-errors.ts'
 import { isHeadless, needsClusterIP } from './service-defaults.ts'

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { type Json, listOf, mapOf, sameJson, textOf } from '../access.ts'
-import { cidrErrors, familyOf, ipErrors, specialIpErrors } from '../addresses.ts'
+import { familyOf } from '../../../model/ip.ts'
+import { cidrErrors, ipErrors, specialIpErrors } from '../addresses.ts'
 import { duplicate, type FieldError, forbiddenField, invalidValue, oneOf, required } from '../field-errors.ts'
 import { dnsLabelErrors, dnsSubdomainErrors, portNameErrors, qualifiedNameErrors } from '../names.ts'
 import { labelErrors, numberErrors, protocols } from './pod-validation.ts'

@@ -1,4 +1,5 @@
-import { addressText, parseCidr } from '../../api/addresses.ts'
+import { formatAddress } from '../../../model/ip.ts'
+import { parseCidr } from '../../api/addresses.ts'
 import type { Node } from '../kinds.ts'
 
 /** Old names of labels that the node controller keeps beside the new ones. */
@@ -41,7 +42,7 @@ function freeShare(range: string, taken: ReadonlySet<string>): string | undefine
   const width = BigInt((family === 'IPv4' ? 32 : 128) - share)
   const count = Math.min(maxShares, 2 ** Math.max(0, share - bits))
   for (let index = 0; index < count; index++) {
-    const cidr = `${addressText({ family, number: address.number + (BigInt(index) << width) })}/${share}`
+    const cidr = `${formatAddress({ family, number: address.number + (BigInt(index) << width) })}/${share}`
     if (!taken.has(cidr)) return cidr
   }
   return undefined
