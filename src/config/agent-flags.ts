@@ -1,0 +1,404 @@
+import { flag } from './flag.ts'
+import { parseCIDR } from '../model/ip.ts'
+
+/** Values of --flannel-backend that this version has, as K3s names them. */
+export const flannelBackends = ['none', 'host-gw'] as const
+export type FlannelBackend = (typeof flannelBackends)[number]
+
+/** How pods are told from others, as kube-proxy names it (detectLocalMode). */
+export const detectLocalModes = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const
+export type DetectLocalMode = (typeof detectLocalModes)[number]
+
+const modes = ['nftables', 'iptables', 'ipvs'] as const
+
+const atMostTwo = (cidrs: readonly { family: string }[]): string | undefined =>
+  cidrs.length > 2 || (cidrs.length === 2 && cidrs[0]?.family === cidrs[1]?.family)
+    ? 'it can hold one CIDR, or one of each family'
+    : undefined
+
+const notNegative = (value: number): string | undefined => (value < 0 ? 'it cannot be negative' : undefined)
+
+const port = (value: number): string | undefined => (value < 0 || value > 65_535 ? 'a port is 0 to 65535' : undefined)
+
+const otherMode = 'Services are served by nftables here'
+const ownClient = 'the API client has no limit of this kind'
+const always = 'changes are watched, and everything is compared with the kernel every five minutes'
+
+/**
+ * Every flag of the agent. Those of kube-proxy carry its names, defaults and meaning where the default is not told otherwise below: K3s' own arguments
+ * for kube-proxy (pkg/daemons/agent/agent.go) are the defaults here. A flag that has no effect is taken nevertheless, and said once.
+ */
+export const agentFlags = {
+  config: flag({ type: 'string', of: ['kube-proxy', 'k3s'], help: "a KubeProxyConfiguration, or K3s' config.yaml" }),
+  'kube-proxy-arg': flag({
+    type: 'string',
+    of: ['k3s'],
+    help: "NAME=VALUE: a flag of kube-proxy, in K3s' way; may be repeated",
+  }),
+  kubeconfig: flag({
+    type: 'string',
+    of: ['kube-proxy', 'weft'],
+    field: 'clientConnection.kubeconfig',
+    help: 'how to reach the API; in a pod its service account will do',
+  }),
+  'node-name': flag({
+    type: 'string',
+    of: ['k3s'],
+    help: "the Node object that stands for this machine (default: the machine's host name)",
+  }),
+  'hostname-override': flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    field: 'hostnameOverride',
+    help: "kube-proxy's name for --node-name",
+  }),
+  'run-dir': flag({
+    type: 'string',
+    default: '/run/weft',
+    of: ['weft'],
+    help: 'where the lock and the status socket live',
+  }),
+  'cluster-cidr': flag({
+    type: 'cidrs',
+    default: '10.42.0.0/16',
+    of: ['kube-proxy', 'k3s'],
+    field: 'clusterCIDR',
+    check: atMostTwo,
+    help: 'addresses of pods; traffic from them keeps its source',
+  }),
+  'service-cidr': flag({
+    type: 'cidrs',
+    default: '10.43.0.0/16',
+    of: ['k3s'],
+    check: atMostTwo,
+    help: 'addresses of Services, where the API has no ServiceCIDR objects',
+  }),
+  'flannel-backend': flag({
+    type: 'string',
+    default: 'none',
+    of: ['k3s'],
+    choices: flannelBackends,
+    help: 'what makes the pod network; none: somebody else does',
+  }),
+  'disable-kube-proxy': flag({
+    type: 'boolean',
+    default: 'false',
+    of: ['k3s'],
+    help: 'leave Services to somebody else',
+  }),
+  'proxy-mode': flag({
+    type: 'string',
+    default: 'nftables',
+    of: ['kube-proxy'],
+    field: 'mode',
+    choices: modes,
+    check: (mode) => (mode === 'nftables' ? undefined : `this version has no ${mode} mode; it has nftables`),
+    help: 'how Services are served',
+  }),
+  'nodeport-addresses': flag({
+    type: 'texts',
+    default: 'primary',
+    of: ['kube-proxy'],
+    field: 'nodePortAddresses',
+    check: nodePortAddressesError,
+    help: 'which of its addresses the node serves node ports on: CIDRs, or `primary`, the addresses of the Node object',
+  }),
+  'masquerade-all': flag({
+    type: 'boolean',
+    default: 'false',
+    of: ['kube-proxy'],
+    field: 'nftables.masqueradeAll',
+    help: 'masquerade all traffic to a ClusterIP',
+  }),
+  'detect-local-mode': flag({
+    type: 'string',
+    default: 'ClusterCIDR',
+    of: ['kube-proxy'],
+    field: 'detectLocalMode',
+    choices: detectLocalModes,
+    help: 'how pods of this node are told from others',
+  }),
+  'pod-bridge-interface': flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    field: 'detectLocal.bridgeInterface',
+    help: 'the bridge of the pods, for BridgeInterface',
+  }),
+  'pod-interface-name-prefix': flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    field: 'detectLocal.interfaceNamePrefix',
+    help: "how names of the pods' interfaces begin, for InterfaceNamePrefix",
+  }),
+  'nftables-min-sync-period': flag({
+    type: 'duration',
+    default: '0s',
+    of: ['weft'],
+    field: 'nftables.minSyncPeriod',
+    check: notNegative,
+    help: 'gather changes for this long before they are written',
+  }),
+  'healthz-bind-address': flag({
+    type: 'bindAddress',
+    default: '127.0.0.1:10256',
+    of: ['kube-proxy'],
+    field: 'healthzBindAddress',
+    help: 'where /healthz and /livez are served; empty or port 0: nowhere',
+  }),
+  'metrics-bind-address': flag({
+    type: 'bindAddress',
+    default: '127.0.0.1:10249',
+    of: ['kube-proxy'],
+    field: 'metricsBindAddress',
+    help: 'where /metrics, /proxyMode and /configz are served; empty or port 0: nowhere',
+  }),
+  'healthz-port': flag({
+    type: 'integer',
+    of: ['kube-proxy'],
+    check: port,
+    help: 'the port of --healthz-bind-address; 0: not served',
+  }),
+  'metrics-port': flag({
+    type: 'integer',
+    of: ['kube-proxy'],
+    check: port,
+    help: 'the port of --metrics-bind-address; 0: not served',
+  }),
+  'bind-address': flag({
+    type: 'address',
+    of: ['kube-proxy'],
+    field: 'bindAddress',
+    help: "the node's primary address, where the Node object has none",
+  }),
+  'bind-address-hard-fail': flag({
+    type: 'boolean',
+    default: 'false',
+    of: ['kube-proxy'],
+    field: 'bindAddressHardFail',
+    help: 'end if an address to listen on is taken; else it is tried again',
+  }),
+  'oom-score-adj': flag({
+    type: 'integer',
+    of: ['kube-proxy'],
+    field: 'oomScoreAdj',
+    check: (value) => (value < -1000 || value > 1000 ? 'it is -1000 to 1000' : undefined),
+    help: 'how readily the kernel ends the agent when memory runs out',
+  }),
+  'conntrack-max-per-core': flag({
+    type: 'integer',
+    default: '0',
+    of: ['kube-proxy'],
+    field: 'conntrack.maxPerCore',
+    check: notNegative,
+    help: 'net.netfilter.nf_conntrack_max for each core; 0: left alone',
+  }),
+  'conntrack-min': flag({
+    type: 'integer',
+    default: '131072',
+    of: ['kube-proxy'],
+    field: 'conntrack.min',
+    check: notNegative,
+    help: 'the least that --conntrack-max-per-core comes to',
+  }),
+  'conntrack-tcp-timeout-established': flag({
+    type: 'duration',
+    default: '0s',
+    of: ['kube-proxy'],
+    field: 'conntrack.tcpEstablishedTimeout',
+    check: notNegative,
+    help: 'how long an idle TCP connection is remembered; 0: left alone',
+  }),
+  'conntrack-tcp-timeout-close-wait': flag({
+    type: 'duration',
+    default: '0s',
+    of: ['kube-proxy'],
+    field: 'conntrack.tcpCloseWaitTimeout',
+    check: notNegative,
+    help: 'the same in CLOSE_WAIT; 0: left alone',
+  }),
+  'conntrack-tcp-be-liberal': flag({
+    type: 'boolean',
+    default: 'false',
+    of: ['kube-proxy'],
+    field: 'conntrack.tcpBeLiberal',
+    help: 'take TCP packets outside of the window as part of their connection',
+  }),
+  'conntrack-udp-timeout': flag({
+    type: 'duration',
+    default: '0s',
+    of: ['kube-proxy'],
+    field: 'conntrack.udpTimeout',
+    check: notNegative,
+    help: 'how long a UDP flow without answer is remembered; 0: left alone',
+  }),
+  'conntrack-udp-timeout-stream': flag({
+    type: 'duration',
+    default: '0s',
+    of: ['kube-proxy'],
+    field: 'conntrack.udpStreamTimeout',
+    check: notNegative,
+    help: 'the same with answers; 0: left alone',
+  }),
+
+  'nftables-sync-period': flag({
+    type: 'duration',
+    of: ['weft'],
+    field: 'nftables.syncPeriod',
+    noEffect: always,
+    help: 'no effect',
+  }),
+  'nftables-masquerade-bit': flag({
+    type: 'integer',
+    of: ['weft'],
+    field: 'nftables.masqueradeBit',
+    noEffect: 'no mark is used',
+    help: 'no effect',
+  }),
+  'config-sync-period': flag({
+    type: 'duration',
+    of: ['kube-proxy'],
+    field: 'configSyncPeriod',
+    noEffect: always,
+    help: 'no effect',
+  }),
+  'kube-api-qps': flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    field: 'clientConnection.qps',
+    noEffect: ownClient,
+    help: 'no effect',
+  }),
+  'kube-api-burst': flag({
+    type: 'integer',
+    of: ['kube-proxy'],
+    field: 'clientConnection.burst',
+    noEffect: ownClient,
+    help: 'no effect',
+  }),
+  'kube-api-content-type': flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    field: 'clientConnection.contentType',
+    noEffect: 'JSON is spoken',
+    help: 'no effect',
+  }),
+  'feature-gates': flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    field: 'featureGates',
+    noEffect: 'there are none',
+    help: 'no effect',
+  }),
+  profiling: flag({
+    type: 'boolean',
+    of: ['kube-proxy'],
+    field: 'enableProfiling',
+    noEffect: 'profiles come from node --cpu-prof',
+    help: 'no effect',
+  }),
+  'show-hidden-metrics-for-version': flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    field: 'showHiddenMetricsForVersion',
+    noEffect: 'no metric is hidden',
+    help: 'no effect',
+  }),
+  'proxy-port-range': flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    field: 'portRange',
+    noEffect: 'kube-proxy ignores it too',
+    help: 'no effect',
+  }),
+  'iptables-masquerade-bit': flag({
+    type: 'integer',
+    of: ['kube-proxy'],
+    field: 'iptables.masqueradeBit',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+  'iptables-localhost-nodeports': flag({
+    type: 'boolean',
+    of: ['kube-proxy'],
+    field: 'iptables.localhostNodePorts',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+  'iptables-sync-period': flag({
+    type: 'duration',
+    of: ['kube-proxy'],
+    field: 'iptables.syncPeriod',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+  'iptables-min-sync-period': flag({
+    type: 'duration',
+    of: ['kube-proxy'],
+    field: 'iptables.minSyncPeriod',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+  'ipvs-scheduler': flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    field: 'ipvs.scheduler',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+  'ipvs-strict-arp': flag({
+    type: 'boolean',
+    of: ['kube-proxy'],
+    field: 'ipvs.strictARP',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+  'ipvs-exclude-cidrs': flag({
+    type: 'texts',
+    of: ['kube-proxy'],
+    field: 'ipvs.excludeCIDRs',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+  'ipvs-sync-period': flag({
+    type: 'duration',
+    of: ['kube-proxy'],
+    field: 'ipvs.syncPeriod',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+  'ipvs-min-sync-period': flag({
+    type: 'duration',
+    of: ['kube-proxy'],
+    field: 'ipvs.minSyncPeriod',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+  'ipvs-tcp-timeout': flag({
+    type: 'duration',
+    of: ['kube-proxy'],
+    field: 'ipvs.tcpTimeout',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+  'ipvs-tcpfin-timeout': flag({
+    type: 'duration',
+    of: ['kube-proxy'],
+    field: 'ipvs.tcpFinTimeout',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+  'ipvs-udp-timeout': flag({
+    type: 'duration',
+    of: ['kube-proxy'],
+    field: 'ipvs.udpTimeout',
+    noEffect: otherMode,
+    help: 'no effect',
+  }),
+} as const
+
+/** CIDRs, or `primary` alone (kube-proxy's validateNodePortAddresses). */
+function nodePortAddressesError(values: readonly string[]): string | undefined {
+  if (values.includes('primary')) return values.length === 1 ? undefined : '`primary` stands alone'
+  const wrong = values.find((value) => !value.includes('/') || parseCIDR(value) === undefined)
+  return wrong === undefined ? undefined : `"${wrong}" is neither a CIDR nor \`primary\``
+}
