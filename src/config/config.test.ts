@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatCIDR } from '../model/ip.ts'
 import { agentFlags } from './agent-flags.ts'
+import type { Flag } from './flag.ts'
 import { loadSettings } from './settings.ts'
 import { parseBindAddress, parseDurationSeconds } from './types.ts'
 
@@ -193,5 +194,15 @@ describe('mistakes', () => {
     await expect(load({ 'cluster-cdir': 'x' })).rejects.toMatchObject({
       remedy: expect.stringContaining('cluster-cidr'),
     })
+  })
+})
+
+describe('docs/configuration.md', () => {
+  const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+
+  it.each(Object.entries(agentFlags))('tells of --%s what the table has', (name, row: Flag) => {
+    const line = page.split('\n').find((one) => one.startsWith(`| \`--${name}\` |`))
+    const parts = row.noEffect === undefined ? [row.help, row.default, row.field] : [row.noEffect]
+    for (const part of parts) if (part !== undefined) expect(line).toContain(part)
   })
 })

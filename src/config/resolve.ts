@@ -41,7 +41,7 @@ export function resolve<T extends FlagTable>(table: T, settings: readonly Settin
     if (setting !== undefined && row.noEffect !== undefined)
       notes.push(`${setting.where} has no effect: ${row.noEffect}`)
   }
-  return { values: values as Values<T>, origins: from as Record<keyof T & string, Origin>, notes }
+  return { values: values as Values<T>, origins: from, notes }
 }
 
 const rank = ({ origin }: Setting): number => origins.indexOf(origin)
