@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cpus, release } from 'node:os'
-import { next } from './child.ts'
-import type { Loaded } from './proxy-worker.ts'
+import { next } from '../child.ts'
+import type { Loaded } from './in-process-worker.ts'
 
-export interface ProxyBench {
+export interface InProcessBench {
   sizes: number[]
   endpoints: number
   /** Changes measured at each size, in rounds that take turns. */
@@ -14,7 +14,7 @@ export interface ProxyBench {
 const rounds = 10
 
 /** Full sync and one endpoint change, at several numbers of Services side by side: a change should cost the same at each. */
-export async function benchProxy({ sizes, endpoints, changes, json }: ProxyBench): Promise<void> {
+export async function benchInProcess({ sizes, endpoints, changes, json }: InProcessBench): Promise<void> {
   if (process.getuid?.() !== 0) {
     process.stderr.write('bench: network namespaces and nftables need root; run it as root\n')
     process.exitCode = 5

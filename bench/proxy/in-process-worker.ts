@@ -1,8 +1,8 @@
-import { makeView } from '../src/agent/sources.ts'
-import type { EndpointSlice } from '../src/model/endpoints.ts'
-import { type CIDR, formatIPv4, parseCIDR } from '../src/model/ip.ts'
-import type { Service } from '../src/model/services.ts'
-import { nftablesProxy } from '../src/proxy/nftables/index.ts'
+import { makeView } from '../../src/agent/sources.ts'
+import type { EndpointSlice } from '../../src/model/endpoints.ts'
+import { type CIDR, formatIPv4, parseCIDR } from '../../src/model/ip.ts'
+import type { Service } from '../../src/model/services.ts'
+import { nftablesProxy } from '../../src/proxy/nftables/index.ts'
 
 /** What a worker tells first: how the full sync went. */
 export interface Loaded {
@@ -16,7 +16,7 @@ export interface Loaded {
  * One proxy in a network namespace of its own, fed through its stores as reflectors would: a full sync, then, for each number that comes in,
  * that many changes of one endpoint, each timed from the store's set() to the kernel's acknowledgement.
  */
-export async function proxyWorker(services: number, endpoints: number): Promise<void> {
+export async function inProcessWorker(services: number, endpoints: number): Promise<void> {
   const cidr = (text: string) => [parseCIDR(text) as CIDR]
   const view = makeView({ nodeName: 'n1', clusterCIDRs: cidr('10.42.0.0/16'), serviceCIDRs: cidr('10.43.0.0/16') })
   view.nodes.replaceAll([['n1', { name: 'n1', addresses: ['172.30.0.11'] }]])
@@ -24,7 +24,7 @@ export async function proxyWorker(services: number, endpoints: number): Promise<
   view.slices.replaceAll(
     Array.from({ length: services }, (_, i) => [`default/s${i}-1`, slice(i, endpoints, 0)] as const),
   )
-  const proxy = nftablesProxy({ view, clusterUid: 'bench' })
+  const proxy = nftablesProxy({ view, family: 'IPv4', clusterUid: 'bench' })
   const from = performance.now()
   await proxy.start()
   const fullSyncSeconds = (performance.now() - from) / 1000
@@ -72,10 +72,11 @@ const service = (index: number): Service => ({
   externalIPs: [],
   loadBalancerIPs: [],
   ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: index < 2768 ? 30000 + index : 0 }],
-  sessionAffinity: 'None',
+  affinitySeconds: 0,
   externalTrafficPolicy: 'Cluster',
   internalTrafficPolicy: 'Cluster',
   loadBalancerSourceRanges: [],
+  healthCheckNodePort: 0,
 })
 
 /** The slice of one Service; another `version` has another last endpoint. */
