@@ -16,6 +16,7 @@ export interface Libc {
   connect(fd: number, address: Buffer, length: number): number
   listen(fd: number, backlog: number): number
   setsockopt(fd: number, level: number, option: number, value: Buffer, length: number): number
+  getsockopt(fd: number, level: number, option: number, value: Buffer, lengthInOut: Buffer): number
   getsockname(fd: number, address: Buffer, lengthInOut: Buffer): number
   send(fd: number, data: Buffer, length: number, flags: number): number
   sendto(fd: number, data: Buffer, length: number, flags: number, address: Buffer, addressLength: number): number
@@ -24,6 +25,7 @@ export interface Libc {
   setns(fd: number, type: number): number
   open(path: string, flags: number): number
   fcntl(fd: number, command: number, argument: number): number
+  ioctl(fd: number, request: number, argument: Buffer): number
 }
 
 type Pointer = unknown
@@ -46,6 +48,7 @@ const prototypesOfLibc: Record<keyof Libc, string> = {
   connect: 'int connect(int fd, void *address, uint32_t length)',
   listen: 'int listen(int fd, int backlog)',
   setsockopt: 'int setsockopt(int fd, int level, int option, void *value, uint32_t length)',
+  getsockopt: 'int getsockopt(int fd, int level, int option, void *value, void *length)',
   getsockname: 'int getsockname(int fd, void *address, void *length)',
   send: 'int64_t send(int fd, void *data, size_t length, int flags)',
   sendto: 'int64_t sendto(int fd, void *data, size_t length, int flags, void *address, uint32_t addressLength)',
@@ -54,6 +57,7 @@ const prototypesOfLibc: Record<keyof Libc, string> = {
   setns: 'int setns(int fd, int type)',
   open: 'int open(const char *path, int flags)',
   fcntl: 'int fcntl(int fd, int command, int argument)',
+  ioctl: 'int ioctl(int fd, unsigned long request, void *argument)',
 }
 
 const prototypesOfNftables: Record<keyof LibNftables, string> = {
@@ -96,6 +100,19 @@ function bindAll<T>(library: Koffi.LibraryHandle, prototypes: Record<keyof T & s
 export function libc(): Libc {
   loadedLibc ??= bindAll<Libc>(koffi().load(null), prototypesOfLibc)
   return loadedLibc
+}
+
+/**
+ * A call of libc on a thread of libuv's pool, for those that may take long; buffers must not be touched until it is done. errno is lost: where the result is negative,
+ * make the call again by `libc()`.
+ */
+export function libcInBackground<K extends keyof Libc>(name: K, ...args: Parameters<Libc[K]>): Promise<number> {
+  type Asynchronous = { async(...args: unknown[]): void }
+  return new Promise((resolve, reject) => {
+    const done = (error: Error | null, result: number): void => (error ? reject(error) : resolve(result))
+    const call = libc()[name] as unknown as Asynchronous
+    call.async(...args, done)
+  })
 }
 
 /** libnftables, or undefined where the package libnftables1 is not installed. */

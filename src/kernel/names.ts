@@ -9,6 +9,12 @@ export type TableName = (typeof tableNames)[number]
 /** The other of the two. */
 export const otherTable = (name: TableName): TableName => (name === 'weft' ? 'weft-b' : 'weft')
 
+/** Made and removed at once, to learn what the kernel can. */
+export const probeTable = 'weft-probe'
+
+/** Keeps established translated connections alive while others flush what they can reach. */
+export const anchorTable = 'weft-anchor'
+
 export const hookPriorities = {
   /** prerouting and output, type nat. Before the host ports of CNI's portmap plugin at -100, whose order at equal priority is that of registration. */
   translateDestination: -101,

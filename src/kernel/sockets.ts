@@ -15,6 +15,7 @@ const SOCK_CLOEXEC = 0o2000000
 const SOL_SOCKET = 1
 const SO_REUSEADDR = 2
 const IPPROTO_IPV6 = 41
+const IPPROTO_SCTP = 132
 const IPV6_V6ONLY = 26
 
 const LISTEN_BACKLOG = 511
@@ -24,8 +25,15 @@ const LISTEN_BACKLOG = 511
  * close-on-exec; an IPv6 address takes IPv6 only. Port 0 lets the kernel choose (`server.address()` tells).
  * @throws KernelError, e.g. EADDRINUSE, EADDRNOTAVAIL
  */
-export function listenTcp(ns: NetworkNamespace, address: string, port: number): number {
-  const fd = boundSocket(ns, SOCK_STREAM, address, port)
+export const listenTcp = (ns: NetworkNamespace, address: string, port: number): number =>
+  listenStream(ns, address, port, 0)
+
+/** A listening SCTP socket in one-to-one style (RFC 6458 §4), otherwise as `listenTcp`. @throws KernelError EPROTONOSUPPORT where the kernel has no SCTP */
+export const listenSctp = (ns: NetworkNamespace, address: string, port: number): number =>
+  listenStream(ns, address, port, IPPROTO_SCTP)
+
+function listenStream(ns: NetworkNamespace, address: string, port: number, protocol: number): number {
+  const fd = boundSocket(ns, SOCK_STREAM, address, port, protocol)
   return orClose(fd, () => {
     check(libc().listen(fd, LISTEN_BACKLOG), 'listen', `${address} port ${port}`)
     return fd
@@ -76,11 +84,11 @@ export async function udpSocket(ns: NetworkNamespace, binding: UdpBinding = {}):
   return socket
 }
 
-function boundSocket(ns: NetworkNamespace, type: number, address: string, port: number): number {
+function boundSocket(ns: NetworkNamespace, type: number, address: string, port: number, protocol = 0): number {
   const where = `${address} port ${port}`
   const name = sockaddr(address, port)
   const family = isIPv6(address) ? AF_INET6 : AF_INET
-  const fd = ns.run(() => check(libc().socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'socket', where))
+  const fd = ns.run(() => check(libc().socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol), 'socket', where))
   return orClose(fd, () => {
     if (type === SOCK_STREAM) setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
     if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { errnoValues, KernelError } from './errors.ts'
 import { type NetnsRef, runIn } from './network-namespace.ts'
 
@@ -24,3 +24,7 @@ function asKernelError<T>(operation: string, key: string, call: () => T): T {
     throw new KernelError({ errno, operation, where: `sysctl ${key}`, cause })
   }
 }
+
+/** Names below a key, e.g. the interfaces below `net/ipv4/conf`. @throws KernelError, ENOENT where the kernel has no such key */
+export const listSysctls = (ns: NetnsRef | undefined, key: string): string[] =>
+  asKernelError('list', key, () => runIn(ns, () => readdirSync(pathOf(key))))

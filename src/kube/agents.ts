@@ -1,6 +1,7 @@
 import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
-import { createSecureContext, type SecureContext } from 'node:tls'
+import { type AgentOptions, Agent as HttpsAgent } from 'node:https'
+import { isIP } from 'node:net'
+import { checkServerIdentity, createSecureContext, type SecureContext } from 'node:tls'
 import { WeftError } from '../model/error.ts'
 import type { Connection, Credentials, TlsMaterial } from './connection.ts'
 
@@ -71,11 +72,17 @@ export class Agents {
     return new HttpsAgent({
       ...options,
       secureContext: tlsContext(material, server),
-      ...(serverName && { servername: serverName }),
+      ...(serverName && verifiedAs(serverName)),
       rejectUnauthorized: !insecureSkipTLSVerify,
     })
   }
 }
+
+/** The name to verify the certificate against. An address is none that SNI may carry (RFC 6066 §3): it is compared only. */
+const verifiedAs = (name: string): AgentOptions =>
+  isIP(name) === 0
+    ? { servername: name }
+    : { checkServerIdentity: (_host, certificate) => checkServerIdentity(name, certificate) }
 
 const same = (a: TlsMaterial, b: TlsMaterial): boolean => a.ca === b.ca && a.cert === b.cert && a.key === b.key
 

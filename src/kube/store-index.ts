@@ -1,20 +1,19 @@
-/** One named index of a store: value → the objects found under it, in the order they came. */
+/** Where few are found under most values, one key alone is worth a quarter of a set. */
+type Bucket = string | Set<string>
+
+/** One named index of a store: value → the keys of the objects found under it, in the order they came. */
 export class Index<T> {
   readonly #valuesOf: (object: T) => readonly string[]
-  readonly #buckets = new Map<string, Map<string, T>>()
+  readonly #buckets = new Map<string, Bucket>()
 
   constructor(valuesOf: (object: T) => readonly string[]) {
     this.#valuesOf = valuesOf
   }
 
-  objects(value: string): readonly T[] {
-    const bucket = this.#buckets.get(value)
-    return bucket ? [...bucket.values()] : []
-  }
-
   keys(value: string): readonly string[] {
     const bucket = this.#buckets.get(value)
-    return bucket ? [...bucket.keys()] : []
+    if (bucket === undefined) return []
+    return typeof bucket === 'string' ? [bucket] : [...bucket]
   }
 
   /** Moves `key` from the values of `old` to those of `now`. */
@@ -22,17 +21,19 @@ export class Index<T> {
     const added = now === undefined ? [] : this.#valuesOf(now)
     const removed = old === undefined ? [] : this.#valuesOf(old)
     for (const value of removed) if (!added.includes(value)) this.#remove(value, key)
-    for (const value of added) this.#add(value, key, now as T)
+    for (const value of added) this.#add(value, key)
   }
 
-  #add(value: string, key: string, object: T): void {
+  #add(value: string, key: string): void {
     const bucket = this.#buckets.get(value)
-    if (bucket) bucket.set(key, object)
-    else this.#buckets.set(value, new Map([[key, object]]))
+    if (bucket === undefined) this.#buckets.set(value, key)
+    else if (typeof bucket !== 'string') bucket.add(key)
+    else if (bucket !== key) this.#buckets.set(value, new Set([bucket, key]))
   }
 
   #remove(value: string, key: string): void {
     const bucket = this.#buckets.get(value)
-    if (bucket?.delete(key) && bucket.size === 0) this.#buckets.delete(value)
+    if (bucket === key) this.#buckets.delete(value)
+    else if (typeof bucket === 'object' && bucket.delete(key) && bucket.size === 0) this.#buckets.delete(value)
   }
 }

@@ -77,7 +77,8 @@ export class ObjectStore<T> {
 
   /** @throws WeftError STORE_INDEX_UNKNOWN if the store was made without that index. */
   byIndex(index: string, value: string): readonly T[] {
-    return this.#index(index).objects(value)
+    const keys = this.#index(index).keys(value)
+    return keys.map((key) => this.#objects.get(key) as T)
   }
 
   /** The keys of `byIndex`'s objects, in the same order. */

@@ -71,6 +71,8 @@ describe.skipIf(!hasOpenssl)('TLS (certificates are made by openssl)', () => {
     const byAddress = { ca: api.cert, server: origin.replace('localhost', '127.0.0.1') }
     await expect(ask(byAddress)).rejects.toMatchObject({ remedy: expect.stringContaining('names the server') })
     expect(await ask({ ...byAddress, serverName: 'localhost' })).toEqual({})
+    const asAddress = ask({ ca: api.cert, serverName: '127.0.0.1' })
+    await expect(asAddress).rejects.toMatchObject({ remedy: expect.stringContaining('names the server') })
   })
 
   it('shows its client certificate', async () => {

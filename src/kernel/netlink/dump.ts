@@ -1,7 +1,7 @@
 import { errnoValues, KernelError } from '../errors.ts'
 import { MessageReader, MessageWriter, readI32, WireError } from './codec.ts'
 import * as c from './constants.ts'
-import { type NetlinkChannel, readAnswer } from './socket.ts'
+import { type NetlinkChannel, type NetlinkSocket, readAnswer } from './socket.ts'
 
 /** A question to the kernel: for one object, or for all by dump. */
 export interface NetlinkRequest {
@@ -47,6 +47,28 @@ function* dumpDatagrams(socket: NetlinkChannel, request: NetlinkRequest): Genera
     if (datagram === undefined) throw new WireError('dump', 0, `of ${request.where} ends without NLMSG_DONE`)
     inspect(datagram, sequence, request, state)
     yield Buffer.from(datagram)
+  }
+  return state.consistent
+}
+
+/**
+ * One attempt, as dumpDatagrams, with the kernel's work beside the event loop: for tables that it has to walk through whole, however little of them is asked for. The
+ * socket must serve nothing else meanwhile. @throws KernelError, WireError
+ */
+export async function* dumpInBackground(
+  socket: NetlinkSocket,
+  request: NetlinkRequest,
+): AsyncGenerator<Buffer, boolean> {
+  const sequence = socket.sequences(1)
+  const writer = new MessageWriter(1024)
+  request.encode(writer, c.NLM_F_REQUEST | c.NLM_F_DUMP, sequence)
+  await socket.sendInBackground(writer.bytes, writer.position)
+  const state: DumpState = { done: false, consistent: true, generation: -1 }
+  while (!state.done) {
+    const datagram = await socket.receiveInBackground()
+    if (datagram === undefined) throw new WireError('dump', 0, `of ${request.where} ends without NLMSG_DONE`)
+    inspect(datagram, sequence, request, state)
+    yield datagram
   }
   return state.consistent
 }

@@ -1,5 +1,5 @@
 import { KernelError } from '../errors.ts'
-import { check, errnoValues, lastErrno, libc } from '../ffi.ts'
+import { check, errnoValues, lastErrno, libc, libcInBackground } from '../ffi.ts'
 import type { NetworkNamespace } from '../network-namespace.ts'
 import { setOption } from '../sockets.ts'
 import { MessageReader, readI32, readU32, WireError } from './codec.ts'
@@ -87,6 +87,20 @@ export class NetlinkSocket implements NetlinkChannel {
       if (errno === EAGAIN) return undefined
       if (errno !== EINTR) throw new KernelError({ errno, operation: 'recv', where: 'netlink socket' })
     }
+  }
+
+  /**
+   * Like `send` and the first `receive`, beside the event loop: for a question that the kernel may have to look for an answer to for long, as it does all of that within these calls.
+   * Nothing else may use the socket meanwhile. @throws KernelError
+   */
+  async sendInBackground(bytes: Buffer, length: number): Promise<void> {
+    if ((await libcInBackground('send', this.#fd, bytes, length, 0)) < 0) this.send(bytes, length)
+  }
+
+  /** See `sendInBackground`. @throws KernelError, WireError */
+  async receiveInBackground(): Promise<Buffer | undefined> {
+    const length = await libcInBackground('recv', this.#fd, this.#received, DATAGRAM_BYTES, MSG_DONTWAIT)
+    return length < 0 ? this.receive() : this.#received.subarray(0, length)
   }
 
   /** How much may wait to be received, in bytes; beyond it the kernel drops, and says ENOBUFS. */

@@ -3,6 +3,7 @@ import { MessageWriter } from '../netlink/codec.ts'
 import { type Answer, drainAnswers, type NetlinkChannel } from '../netlink/socket.ts'
 import * as c from './constants.ts'
 import { beginMessage } from './nfgenmsg.ts'
+import { noteOwnWrites } from './own-writes.ts'
 import type { Family } from './types.ts'
 
 /** A piece of a batch: one message and the changes that it carries. */
@@ -27,14 +28,17 @@ const KEPT_BYTES = 1 << 20
 export class Batch {
   readonly writer = new MessageWriter()
   readonly #socket: NetlinkChannel
+  readonly #countedBy: NetlinkChannel
   readonly #pieces: Piece[] = []
   /** Where each change starts in the buffer. */
   readonly #starts: number[] = []
   #firstSequence = 0
   #sequence = 0
 
-  constructor(socket: NetlinkChannel) {
+  /** @param countedBy the namespace's shared socket, where this process's transactions are counted, if it goes out through another one. */
+  constructor(socket: NetlinkChannel, countedBy: NetlinkChannel = socket) {
     this.#socket = socket
+    this.#countedBy = countedBy
   }
 
   /** Starts over. `messages` is how many there can be at most. */
@@ -79,6 +83,7 @@ export class Batch {
     const errors = mine.filter(({ errno }) => errno !== 0)
     if (errors.length > 0) throw this.#refusal(errors, operation, where)
     if (!mine.some(({ sequence }) => sequence === last.sequence)) throw unknown(operation, where, lost)
+    noteOwnWrites(this.#countedBy, 1)
   }
 
   #edge(type: number): void {

@@ -243,6 +243,7 @@ const elementOf = (spec: SetSpec): fc.Arbitrary<Element> =>
       set: spec.name,
       key: key.join(' . '),
       ...(spec.data && { data: data.join(' . ') }),
+      ...(spec.verdict && { data: 'jump sticky-600' }),
       ...(comment !== null && { comment }),
     }))
 

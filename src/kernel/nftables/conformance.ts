@@ -15,6 +15,8 @@ export const conformanceSets: readonly SetSpec[] = [
   { name: 'wide', key: ['ipv6_addr', 'inet_proto', 'inet_service'], data: ['u32'] },
   { name: 'wideEnds', key: ['u32', 'u32'], data: ['ipv6_addr', 'inet_service'] },
   { name: 'wideCidrs', key: ['ipv6_addr'], interval: true },
+  { name: 'prefixes', key: ['ifname'], interval: true },
+  { name: 'jumps', key: ['u32'], verdict: true },
 ]
 
 /** The same table as nft text. */
@@ -31,6 +33,8 @@ export const conformanceRules = (table: string, comment: string): string => `tab
   map wide { type ipv6_addr . inet_proto . inet_service : classid; }
   map wideEnds { typeof meta priority . numgen random mod 2 : ip6 daddr . th dport; }
   set wideCidrs { type ipv6_addr; flags interval; }
+  set prefixes { type ifname; flags interval; }
+  map jumps { type classid : verdict; }
   chain empty {
   }
   chain two {
@@ -97,6 +101,18 @@ export function conformance(name: string, make: () => ElementTable): void {
       expect(await contents(table, set)).toEqual([add(set, key, data, 'default/web:http').element])
       table.apply([remove(set, key)])
       expect(await contents(table, set)).toEqual([])
+    })
+
+    it('keeps names of interfaces and how they begin, and jumps to chains', async () => {
+      const table = make()
+      table.apply([add('prefixes', 'cni0'), add('prefixes', 'veth*'), add('jumps', '5', 'jump two')])
+      expect(await keys(table, 'prefixes')).toEqual(['cni0', 'veth*'])
+      expect(await contents(table, 'jumps')).toEqual([{ set: 'jumps', key: '5', data: 'jump two' }])
+      table.apply([remove('prefixes', 'veth*'), remove('jumps', '5')])
+      expect(await keys(table, 'prefixes')).toEqual(['cni0'])
+      expect(await contents(table, 'jumps')).toEqual([])
+      expect(() => table.apply([add('jumps', '6', 'accept')])).toThrow('does not fit')
+      table.apply([remove('prefixes', 'cni0')])
     })
 
     it('gives back the form of the kernel', async () => {

@@ -27,13 +27,27 @@ export const NFT_MSG_GETGEN = subsystem | 16
 
 export const NFTA_LIST_ELEM = 1
 export const NFTA_TABLE_NAME = 1
+export const NFTA_TABLE_FLAGS = 2
 export const NFTA_TABLE_USERDATA = 6
 export const NFTA_CHAIN_TABLE = 1
 export const NFTA_CHAIN_NAME = 3
+export const NFTA_CHAIN_HOOK = 4
+export const NFTA_CHAIN_POLICY = 5
+export const NFTA_CHAIN_TYPE = 7
 export const NFTA_RULE_TABLE = 1
 export const NFTA_RULE_CHAIN = 2
+export const NFTA_RULE_HANDLE = 3
+export const NFTA_RULE_EXPRESSIONS = 4
+export const NFTA_RULE_USERDATA = 7
 export const NFTA_GEN_ID = 1
 export const NFTA_DATA_VALUE = 1
+export const NFTA_DATA_VERDICT = 2
+export const NFTA_VERDICT_CODE = 1
+export const NFTA_VERDICT_CHAIN = 2
+/** enum nft_verdicts: -3, as an unsigned number of 32 bits. */
+export const NFT_JUMP = 0xfffffffd
+/** Names of chains, with the closing zero (NFT_CHAIN_MAXNAMELEN). */
+export const CHAIN_MAX_LENGTH = 256
 export const NFTA_SET_ELEM_LIST_TABLE = 1
 export const NFTA_SET_ELEM_LIST_SET = 2
 export const NFTA_SET_ELEM_LIST_ELEMENTS = 3
@@ -42,6 +56,13 @@ export const NFTA_SET_ELEM_DATA = 2
 export const NFTA_SET_ELEM_FLAGS = 3
 export const NFTA_SET_ELEM_USERDATA = 6
 export const NFTA_SET_ELEM_KEY_END = 10
+
+/** The table's chains are not asked. */
+export const NFT_TABLE_F_DORMANT = 0x1
+/** Kernel 5.12: only the socket that set it may change the table; a flush by others passes it over. */
+export const NFT_TABLE_F_OWNER = 0x2
+/** Kernel 6.9: the table stays when its owner is gone, as an orphan that the next owner may take. */
+export const NFT_TABLE_F_PERSIST = 0x4
 
 export const NFT_SET_ELEM_INTERVAL_END = 1
 export const NFT_SET_ELEM_CATCHALL = 2

@@ -20,7 +20,7 @@ export function shapeOf(spec: SetSpec): SetShape {
   const key = layoutOf(spec.key)
   const data = spec.data && layoutOf(spec.data)
   const attributes = 4 + 8 + 2 * (8 + padded(key.length)) + (8 + padded(data?.length ?? 0)) + 8 + c.COMMENT_MAX_LENGTH
-  return { spec, key, data, maxBytes: 2 * attributes }
+  return { spec, key, data, maxBytes: 2 * attributes + (spec.verdict ? 24 + c.CHAIN_MAX_LENGTH : 0) }
 }
 
 const isPlainInterval = (shape: SetShape): boolean => shape.spec.interval === true && shape.key.types.length === 1
@@ -63,7 +63,8 @@ function writeIntervalEnd(writer: MessageWriter, end: Buffer): void {
 }
 
 function writeRest(writer: MessageWriter, shape: SetShape, element: Element): void {
-  if (shape.data) {
+  if (shape.spec.verdict) writeJump(writer, element)
+  else if (shape.data) {
     if (element.data === undefined) throw badText(element, 'data')
     if (!writeValue(writer, c.NFTA_SET_ELEM_DATA, shape.data, element.data)) throw badText(element, 'data')
   } else if (element.data !== undefined) throw badText(element, 'data')
@@ -81,6 +82,21 @@ function writeValue(writer: MessageWriter, type: number, layout: Layout, text: s
   writer.endAttribute(value)
   writer.endAttribute(nest)
   return written
+}
+
+const jump = 'jump '
+
+function writeJump(writer: MessageWriter, element: Element): void {
+  const chain = element.data?.startsWith(jump) ? element.data.slice(jump.length) : ''
+  if (!/^[\w-]+$/.test(chain) || chain.length >= c.CHAIN_MAX_LENGTH) throw badText(element, 'data')
+  const data = writer.beginNest(c.NFTA_SET_ELEM_DATA)
+  const verdict = writer.beginNest(c.NFTA_DATA_VERDICT)
+  const code = writer.beginAttribute(c.NFTA_VERDICT_CODE)
+  writer.u32be(c.NFT_JUMP)
+  writer.endAttribute(code)
+  writer.string(c.NFTA_VERDICT_CHAIN, chain)
+  writer.endAttribute(verdict)
+  writer.endAttribute(data)
 }
 
 function writeBytes(writer: MessageWriter, type: number, bytes: Buffer): void {
@@ -136,6 +152,8 @@ class RawElement {
   dataEnd = 0
   flags = 0
   comment: string | undefined
+  /** Of a verdict map: `jump CHAIN`, or the number of another verdict. */
+  verdict: string | undefined
 }
 
 /** Reads the attributes of one NFTA_LIST_ELEM; what is unknown is passed over. @throws WireError */
@@ -156,9 +174,14 @@ function readRaw(attributes: AttributeReader): RawElement {
         break
       }
       case c.NFTA_SET_ELEM_DATA: {
-        const value = valueOf(attributes)
-        raw.dataStart = value.start
-        raw.dataEnd = value.end
+        const data = attributes.nested()
+        while (data.next()) {
+          if (data.type === c.NFTA_DATA_VERDICT) raw.verdict = verdictOf(data)
+          else if (data.type === c.NFTA_DATA_VALUE) {
+            raw.dataStart = data.start
+            raw.dataEnd = data.end
+          }
+        }
         break
       }
       case c.NFTA_SET_ELEM_FLAGS:
@@ -170,6 +193,17 @@ function readRaw(attributes: AttributeReader): RawElement {
     }
   }
   return raw
+}
+
+function verdictOf(attributes: AttributeReader): string {
+  const verdict = attributes.nested()
+  let code = 0
+  let chain = ''
+  while (verdict.next()) {
+    if (verdict.type === c.NFTA_VERDICT_CODE) code = verdict.u32be()
+    else if (verdict.type === c.NFTA_VERDICT_CHAIN) chain = verdict.string()
+  }
+  return code === c.NFT_JUMP ? jump + chain : `verdict ${code}`
 }
 
 function valueOf(attributes: AttributeReader): AttributeReader {
@@ -208,7 +242,8 @@ export class ElementDecoder {
     const element: Element = { set: spec.name, key: '*' }
     const end = (raw.flags & c.NFT_SET_ELEM_INTERVAL_END) !== 0
     if (!catchAll && !spec.interval) element.key = readFields(key, bytes, raw.keyStart, raw.keyEnd)
-    if (data && !end) element.data = readFields(data, bytes, raw.dataStart, raw.dataEnd)
+    if (raw.verdict !== undefined) element.data = raw.verdict
+    else if (data && !end) element.data = readFields(data, bytes, raw.dataStart, raw.dataEnd)
     if (raw.comment !== undefined) element.comment = raw.comment
     if (catchAll || !spec.interval) into.push(element)
     else if (isPlainInterval(this.#shape)) {

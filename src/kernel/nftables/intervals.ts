@@ -11,6 +11,7 @@ const ranged = (type: FieldType): boolean => type === 'ipv4_addr' || type === 'i
 
 const SLASH = '/'
 const DASH = '-'
+const ANY = '*'
 
 /** Writes first and last value, both zeroed and of `layout.length`. False: the text does not have that shape, or has bits beyond the prefix. */
 export function writeRanges(layout: Layout, text: string, first: Buffer, last: Buffer): boolean {
@@ -26,6 +27,11 @@ export function writeRanges(layout: Layout, text: string, first: Buffer, last: B
     if (ranged(type) && dash >= 0) {
       const both = writeField(type, text, start, dash, first, at) && writeField(type, text, dash + 1, end, last, at)
       return both && first.compare(last, at, at + width, at, at + width) <= 0
+    }
+    if (type === 'ifname' && text[end - 1] === ANY) {
+      // Names that begin so: from the bare beginning to the one with the highest bytes behind it.
+      last.fill(0xff, at + Buffer.byteLength(text.slice(start, end - 1)), at + width)
+      return writeField(type, text, start, end - 1, first, at) && writeField(type, text, start, end - 1, last, at)
     }
     return writeField(type, text, start, end, first, at) && writeField(type, text, start, end, last, at)
 
@@ -74,6 +80,7 @@ export function readRanges(layout: Layout, first: Buffer, last: Buffer): string 
 function readRange(type: FieldType, width: number, at: number, first: Buffer, last: Buffer): string {
   const from = readField(type, first, at)
   if (first.compare(last, at, at + width, at, at + width) === 0) return from
+  if (type === 'ifname') return from + ANY
   const bits =
     type === 'inet_service' ? -1 : prefixLength(first.subarray(at, at + width), last.subarray(at, at + width))
   return bits < 0 ? `${from}-${readField(type, last, at)}` : `${from}/${bits}`

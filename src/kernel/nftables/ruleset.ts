@@ -3,11 +3,12 @@ import { WeftError } from '../../model/error.ts'
 import { errnoFromText, isNotFound, KernelError } from '../errors.ts'
 import { type LibNftables, libnftables } from '../ffi.ts'
 import type { AttributeReader } from '../netlink/codec.ts'
-import { sharedSocket } from '../netlink/socket.ts'
+import { type NetlinkSocket, sharedSocket } from '../netlink/socket.ts'
 import type { NetworkNamespace } from '../network-namespace.ts'
 import { Batch } from './batch.ts'
 import * as c from './constants.ts'
 import { readComment } from './elements.ts'
+import { noteOwnWrites, ownWrites } from './own-writes.ts'
 import { dumpNow, eachObject, get } from './request.ts'
 import type { Family } from './types.ts'
 
@@ -20,9 +21,22 @@ export function generation(ns?: NetworkNamespace): number {
   })
 }
 
+/** Changes whenever somebody other than this process has written, and never by what it writes itself through Batch or writeNft. */
+export const foreignWrites = (ns?: NetworkNamespace): number =>
+  generation(ns) - ownWrites(sharedSocket(c.NETLINK_NETFILTER, ns))
+
+/** runNft for commands that change something: counted as this process's own. */
+export function writeNft(text: string, ns?: NetworkNamespace): void {
+  const before = generation(ns)
+  runNft(text, ns)
+  noteOwnWrites(sharedSocket(c.NETLINK_NETFILTER, ns), generation(ns) - before)
+}
+
 export interface Table {
   name: string
   comment?: string
+  /** NFT_TABLE_F_*; 0 for most. */
+  flags: number
 }
 
 /** All tables of a family, foreign ones too. @throws KernelError */
@@ -37,9 +51,10 @@ export function listTables(family: Family, ns?: NetworkNamespace): Table[] {
 
 /** @throws WireError */
 export function readTable(attributes: AttributeReader): Table {
-  const table: Table = { name: '' }
+  const table: Table = { name: '', flags: 0 }
   while (attributes.next()) {
     if (attributes.type === c.NFTA_TABLE_NAME) table.name = attributes.string()
+    else if (attributes.type === c.NFTA_TABLE_FLAGS) table.flags = attributes.u32be()
     else if (attributes.type === c.NFTA_TABLE_USERDATA) {
       const comment = readComment(attributes.bytes, attributes.start, attributes.end)
       if (comment !== undefined) table.comment = comment
@@ -48,10 +63,13 @@ export function readTable(attributes: AttributeReader): Table {
   return table
 }
 
-/** Deletes a table and all in it, in one transaction. False: there was none. @throws KernelError */
-export function deleteTable(family: Family, name: string, ns?: NetworkNamespace): boolean {
+/**
+ * Deletes a table and all in it, in one transaction. False: there was none.
+ * @param owner the socket that owns the table, if any does: for all others it is EPERM. @throws KernelError
+ */
+export function deleteTable(family: Family, name: string, ns?: NetworkNamespace, owner?: NetlinkSocket): boolean {
   const where = `table ${family} ${name}`
-  const batch = new Batch(sharedSocket(c.NETLINK_NETFILTER, ns))
+  const batch = new Batch(owner ?? sharedSocket(c.NETLINK_NETFILTER, ns), sharedSocket(c.NETLINK_NETFILTER, ns))
   batch.begin(1)
   const message = batch.beginMessage(c.NFT_MSG_DELTABLE, 0, family, where)
   batch.writer.string(c.NFTA_TABLE_NAME, name)

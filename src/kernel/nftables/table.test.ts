@@ -151,9 +151,9 @@ describe.skipIf(!root)('kernel (needs root)', () => {
     runNft('add table ip other; add table ip commented { comment "two words"; }', namespace)
     expect(listTables('ip', namespace)).toEqual(
       expect.arrayContaining([
-        { name: 't', comment: 'layout 1' },
-        { name: 'other' },
-        { name: 'commented', comment: 'two words' },
+        { flags: 0, name: 't', comment: 'layout 1' },
+        { flags: 0, name: 'other' },
+        { flags: 0, name: 'commented', comment: 'two words' },
       ]),
     )
     expect(listTables('ip6', namespace)).toEqual([])

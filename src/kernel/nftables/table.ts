@@ -18,6 +18,7 @@ export class NftTable implements ElementTable {
   readonly family: Family
   readonly name: string
   readonly #namespace: NetworkNamespace | undefined
+  readonly #owner: NetlinkSocket | undefined
   readonly #shapes: ReadonlyMap<string, SetShape>
   #batch: Batch | undefined
 
@@ -25,6 +26,7 @@ export class NftTable implements ElementTable {
     this.family = options.family
     this.name = options.name
     this.#namespace = options.namespace
+    this.#owner = options.owner
     this.#shapes = new Map(options.sets.map((spec) => [spec.name, shapeOf(spec)]))
   }
 
@@ -34,7 +36,8 @@ export class NftTable implements ElementTable {
    */
   apply(changes: readonly ElementChange[]): void {
     if (changes.length === 0) return
-    this.#batch ??= new Batch(sharedSocket(c.NETLINK_NETFILTER, this.#namespace))
+    const shared = sharedSocket(c.NETLINK_NETFILTER, this.#namespace)
+    this.#batch ??= new Batch(this.#owner ?? shared, shared)
     const batch = this.#batch
     batch.begin(countRuns(changes) + changes.length)
     for (const run of runs(changes)) {

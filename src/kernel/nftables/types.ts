@@ -1,4 +1,5 @@
 import type { NetworkNamespace } from '../namespaces.ts'
+import type { NetlinkSocket } from '../netlink/socket.ts'
 
 /** Type of one field of a key or of data, by nft's name; `u32` is any 32-bit number in host order (classid, numgen). */
 export type FieldType = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'u32' | 'ifname'
@@ -10,6 +11,8 @@ export interface SetSpec {
   name: string
   key: readonly FieldType[]
   data?: readonly FieldType[]
+  /** A map to verdicts: the data is `jump CHAIN`, and the chain must be there. The kernel goes through the table's rules at each change of such a map. */
+  verdict?: true
   /**
    * `flags interval`: address and port fields of the key may be CIDRs or ranges. The kernel refuses overlaps (EEXIST), with one exception that it takes and then matches wrongly:
    * an interval up to the highest address (`0.0.0.0/0`) around others. So normalise first. Of a concatenation it takes a wider range after a narrower one.
@@ -47,6 +50,8 @@ export interface TableOptions {
   sets: readonly SetSpec[]
   /** Absent: the process's own namespace. */
   namespace?: NetworkNamespace
+  /** The socket that owns the table, through which all changes must go then (ownership.ts). */
+  owner?: NetlinkSocket
 }
 
 /** What the real table and the fake have in common. */
