@@ -1,62 +1,65 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { hostGateway } from '../fabric/host-gw/index.ts'
+import { writeFileSync } from 'node:fs'
+import { clusterUidOf } from '../daemon/cluster.ts'
+import { ApiLists } from '../daemon/lists.ts'
+import type { Log } from '../daemon/log.ts'
+import { Parts } from '../daemon/parts.ts'
 import { takeWriterLock } from '../kernel/writer-lock.ts'
 import { untilAborted } from '../kube/abort.ts'
 import { ApiClient } from '../kube/client.ts'
-import { type Connection, loadKubeconfig } from '../kube/kubeconfig.ts'
-import { resourcePath } from '../kube/paths.ts'
-import type { KubeObject } from '../kube/types.ts'
-import { WeftError } from '../model/error.ts'
-import { nftablesProxy } from '../proxy/nftables/index.ts'
-import type { Change, Refusal } from '../reconcile/types.ts'
+import { loadKubeconfig } from '../kube/kubeconfig.ts'
+import type { Change } from '../reconcile/types.ts'
+import { companions } from './companions.ts'
 import type { AgentConfig } from './config.ts'
-import { startEvents } from './events.ts'
-import type { Log } from './log.ts'
-import { type RunnablePart, startPart } from './run-part.ts'
+import type { AgentContext } from './context.ts'
+import { AgentHealth } from './health.ts'
+import { nodeEligibility } from './node-eligibility.ts'
+import { makeParts } from './parts.ts'
+import { serveAgent } from './serve.ts'
+import { ServiceCounts } from './service-counts.ts'
 import { makeSources, type Sources } from './sources.ts'
-import { type AgentStatus, serveStatus } from './status-server.ts'
 
 const lockWaitMs = 15_000
 
 /**
  * Keeps this node's kernel as the API says until the signal; then it leaves the data path as it is. Nothing is written before every list
- * is in; what an earlier agent wrote is adopted.
+ * is in; what an earlier agent wrote is adopted. Health and status are there from the start, also while the API is away.
  */
 export async function runAgent(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
+  for (const note of config.notes) log('info', note)
+  if (config.oomScoreAdj !== undefined) setOomScore(config.oomScoreAdj, log)
   const lock = await takeWriterLock(lockWaitMs, signal)
-  const startedMs = Date.now()
-  const { client, sources, clusterUid } = await connect(config, log, signal)
-  const parts = makeParts(sources, clusterUid, log)
-  const status = (): AgentStatus => {
-    const now = parts.map(({ reconciler }) => reconciler.status())
-    return {
-      node: config.nodeName,
-      pid: process.pid,
-      ready: now.every((part) => part.synced),
-      startedMs,
-      api: { failing: sources.failing() },
-      parts: now,
-    }
-  }
-  const server = await serveStatus(config.runDir, status)
-  const stops = await Promise.all(parts.map((part) => startPart(part, log)))
-  const refusals = (): Refusal[] => parts.flatMap(({ reconciler }) => reconciler.status().refusals)
-  startEvents(client, config.nodeName, refusals, log, signal)
+  const agent = await beginAgent(config, log, signal)
+  const { client, sources, parts } = agent
+  const clusterUid = await clusterUidOf(client, log, signal)
+  await sources.start(signal)
+  const started = parts.run(makeParts({ config, sources, clusterUid, log }), log)
+  for (const start of companions) start(agent)
+  await started
   await untilAborted(signal)
-  for (const stop of stops) stop()
-  server.close()
+  parts.stop()
   client.close()
   lock.release()
   log('info', 'stopped; what was written stays in the kernel')
+}
+
+/** proc_pid_oom_score_adj(5): lowering it needs CAP_SYS_RESOURCE. Not worth ending for. */
+function setOomScore(score: number, log: Log): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', String(score))
+  } catch (error) {
+    log('warn', '--oom-score-adj cannot be set', { error: String(error) })
+  }
 }
 
 /** What an agent would change in the kernel now. Writes nothing and needs no lock. */
 export async function dryRunAgent(config: AgentConfig, log: Log, signal: AbortSignal): Promise<Change[]> {
   const stop = new AbortController()
   const both = AbortSignal.any([signal, stop.signal])
-  const { client, sources, clusterUid } = await connect(config, log, both)
+  const { client, sources } = await connect(config, log)
+  const clusterUid = await clusterUidOf(client, log, both)
+  await sources.start(both)
   const changes: Change[] = []
-  for (const part of makeParts(sources, clusterUid)) {
+  for (const part of makeParts({ config, sources, clusterUid })) {
     changes.push(...(await part.dryRun()))
     for (const { subject, reason, message } of part.reconciler.status().refusals)
       log('warn', message, { subject, reason })
@@ -67,45 +70,29 @@ export async function dryRunAgent(config: AgentConfig, log: Log, signal: AbortSi
   return changes
 }
 
-function makeParts({ view, fabric }: Sources, clusterUid: string, log?: Log): RunnablePart[] {
-  const logging = log === undefined ? {} : { log }
-  const proxy = nftablesProxy({ view, clusterUid, ...logging })
-  return fabric === undefined ? [proxy] : [hostGateway({ view: fabric, ...logging }), proxy]
+/** All that needs no answer of the API: whoever asks whether the agent lives is answered from here on. */
+async function beginAgent(config: AgentConfig, log: Log, signal: AbortSignal): Promise<AgentContext> {
+  const { client, sources } = await connect(config, log)
+  const parts = new Parts()
+  const node = nodeEligibility(config.nodeName)
+  const query = { fieldSelector: `metadata.name=${config.nodeName}` }
+  const lists = new ApiLists(client, cannotList(log)).add({ name: 'own node', resource: 'nodes', query, ...node })
+  // Ends with the signal, and has nobody to tell.
+  void lists.start(signal).catch(() => {})
+  const health = new AgentHealth(parts, node.isEligible)
+  const counts = new ServiceCounts(sources.view, config.nodeName)
+  const agent = { config, client, sources, parts, health, counts, asides: [], log, signal }
+  await serveAgent(agent, () => ({ ...sources.failing(), ...lists.failing() }))
+  return agent
 }
 
-async function connect(
-  config: AgentConfig,
-  log: Log,
-  signal: AbortSignal,
-): Promise<{ client: ApiClient; sources: Sources; clusterUid: string }> {
+async function connect(config: AgentConfig, log: Log): Promise<{ client: ApiClient; sources: Sources }> {
   const connection = await loadKubeconfig(config.kubeconfig)
   const client = new ApiClient(connection)
-  const sources = makeSources(client, config, apiPortOf(connection), (resource, error) =>
-    log('warn', `cannot list or watch ${resource}; what is in the kernel stays`, { error }),
-  )
-  const clusterUid = await clusterUidOf(client, log, signal)
-  await sources.start(signal)
-  return { client, sources, clusterUid }
+  return { client, sources: makeSources(client, config, connection.server, cannotList(log)) }
 }
 
-/** The uid of kube-system, which stands for the cluster. The API may be away: asks until it answers. */
-async function clusterUidOf(client: ApiClient, log: Log, signal: AbortSignal): Promise<string> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const path = resourcePath({ version: 'v1', resource: 'namespaces', name: 'kube-system' })
-      const namespace = await client.get<KubeObject>(path, {}, { signal })
-      return namespace.metadata.uid ?? ''
-    } catch (error) {
-      if (signal.aborted) throw error
-      const remedy = error instanceof WeftError ? error.remedy : undefined
-      const message = error instanceof Error ? error.message : String(error)
-      log('warn', 'the API does not answer yet', { error: message, remedy })
-      await delay(Math.min(10_000, 250 * 2 ** attempt), undefined, { signal })
-    }
-  }
-}
-
-function apiPortOf(connection: Connection): number | undefined {
-  const url = new URL(connection.server)
-  return Number(url.port || (url.protocol === 'https:' ? 443 : 80))
-}
+const cannotList =
+  (log: Log) =>
+  (list: string, error: string): void =>
+    log('warn', `cannot list or watch ${list}; what is in the kernel stays`, { error })

@@ -1,112 +1,127 @@
+import { ApiLists } from '../daemon/lists.ts'
 import { decodeFabricNode, type FabricView, makeFabricView } from '../fabric/view.ts'
-import { unlessAborted } from '../kube/abort.ts'
+import { lookup } from 'node:dns/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ApiClient } from '../kube/client.ts'
+import { ApiError } from '../kube/errors.ts'
 import { resourcePath } from '../kube/paths.ts'
-import { Reflector } from '../kube/reflector.ts'
-import { ObjectStore } from '../kube/store.ts'
-import type { EndpointSlice } from '../model/endpoints.ts'
-import { formatCIDR } from '../model/ip.ts'
-import type { Service } from '../model/services.ts'
+import { canonicalIP, formatCIDR } from '../model/ip.ts'
+import { defaultServiceConfig, type ServiceConfig } from '../proxy/config.ts'
+import { type NodeFact, factKey } from '../proxy/facts.ts'
+import { NodeFacts } from '../proxy/node-facts.ts'
 import {
-  bySlicesService,
   decodeNode,
   decodeService,
+  decodeServiceCIDR,
   decodeSlice,
-  type NodeAddresses,
+  makeServiceView,
   type ServiceView,
-  slicesServiceOf,
 } from '../proxy/view.ts'
 import type { AgentConfig } from './config.ts'
+import { TriggerTimes } from './trigger-times.ts'
+
+const discovery = 'discovery.k8s.io'
 
 /** The view's stores and what fills them. */
 export interface Sources {
   view: ServiceView
   /** Present when this agent makes the pod network. */
   fabric: FabricView | undefined
+  /** When the causes of EndpointSlices' changes happened. */
+  triggers: TriggerTimes
   /** Runs the reflectors until the signal; resolves when each has completed its first list. */
   start(signal: AbortSignal): Promise<void>
   /** Resources whose list or watch fails at the moment, with the last error. */
   failing(): Record<string, string>
 }
 
-const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
-
-/** @param onError told once about each failure of a list or watch that says something new; they go on by themselves. */
+/** @param apiServer URL of the agent's API connection. @param onError told once about each failure of a list or watch that says something new; they go on by themselves. */
 export function makeSources(
   client: ApiClient,
   config: AgentConfig,
-  apiPort: number | undefined,
+  apiServer: string,
   onError: (resource: string, message: string) => void,
 ): Sources {
-  const view = makeView(config, apiPort)
+  const view = makeView(config)
   const fabric =
     config.flannelBackend === 'none' ? undefined : makeFabricView(config.nodeName, config.clusterCIDRs.map(formatCIDR))
-  const reflectors = new Map<string, { reflector: Reflector<any>; lastError: string }>()
-  const lists: Promise<void>[] = []
-  const reflect = <T>(
-    resource: string,
-    group: string,
-    store: ObjectStore<T>,
-    decode: Decode<T>,
-    name = resource,
-  ): void => {
-    const path = resourcePath({ ...(group === '' ? {} : { group }), version: 'v1', resource })
-    const entry = { lastError: '', reflector: undefined as unknown as Reflector<T> }
-    entry.reflector = new Reflector<T>({
-      client,
-      path,
-      store,
-      decode,
-      onError: (error) => {
-        const message = error instanceof Error ? error.message : String(error)
-        if (message !== entry.lastError || entry.reflector.state.failures <= 1) onError(resource, message)
-        entry.lastError = message
-      },
-    })
-    reflectors.set(name, entry)
-    lists.push(firstList(store))
+  const triggers = new TriggerTimes()
+  const lists = new ApiLists(client, onError)
+    .add({ resource: 'services', store: view.services, decode: decodeService })
+    .add({ resource: 'nodes', store: view.nodes, decode: decodeNode })
+    .add({ group: discovery, resource: 'endpointslices', store: view.slices, decode: triggers.noting(decodeSlice) })
+  const withServiceCIDRs = async (signal: AbortSignal): Promise<void> => {
+    if (await hasServiceCIDRs(client, signal)) {
+      const store = view.serviceCIDRs
+      lists.add({ group: 'networking.k8s.io', resource: 'servicecidrs', store, decode: decodeServiceCIDR })
+    } else view.serviceCIDRs.replaceAll([])
   }
-  reflect('services', '', view.services, decodeService)
-  reflect('nodes', '', view.nodes, decodeNode)
-  reflect('endpointslices', 'discovery.k8s.io', view.slices, decodeSlice)
-  if (fabric !== undefined) reflect('nodes', '', fabric.nodes, decodeFabricNode, 'nodes (pod network)')
+  if (fabric !== undefined) {
+    lists.add({ name: 'nodes (pod network)', resource: 'nodes', store: fabric.nodes, decode: decodeFabricNode })
+  }
   return {
     view,
     fabric,
+    triggers,
     start: async (signal) => {
-      for (const { reflector } of reflectors.values()) void reflector.run(signal)
-      await unlessAborted(Promise.all(lists), signal)
+      const facts = new NodeFacts({ view, fixed: await apiFacts(apiServer) })
+      facts.start()
+      signal.addEventListener('abort', () => facts.close(), { once: true })
+      await withServiceCIDRs(signal)
+      await lists.start(signal)
     },
-    failing: () => {
-      const failing = [...reflectors].filter(([, { reflector }]) => reflector.state.failures > 0)
-      return Object.fromEntries(failing.map(([resource, { lastError }]) => [resource, lastError]))
-    },
+    failing: () => lists.failing(),
   }
 }
 
-type Decode<T> = (raw: any) => { key: string; value: T } | undefined
+/** The address and port that the agent's own connection to the API goes to. A name that is not known counts by its port alone. */
+async function apiFacts(server: string): Promise<NodeFact[]> {
+  const url = new URL(server)
+  const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80))
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const found = await lookup(host, { all: true }).catch(() => [])
+  const addresses = found.flatMap(({ address }) => canonicalIP(address) ?? [])
+  return [{ kind: 'api-port', port }, ...addresses.map((address): NodeFact => ({ kind: 'api', address, port }))]
+}
+
+/** Kubernetes has ServiceCIDR objects since 1.33; who may not read them goes by the flag. Asks until the API answers. */
+async function hasServiceCIDRs(client: ApiClient, signal: AbortSignal): Promise<boolean> {
+  const path = resourcePath({ group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' })
+  for (;;) {
+    try {
+      await client.get(path, { limit: '1' }, { signal })
+      return true
+    } catch (error) {
+      if (error instanceof ApiError && (error.status === 404 || error.status === 403)) return false
+      if (signal.aborted) throw error
+      await delay(1000, undefined, { signal })
+    }
+  }
+}
 
 /** The stores of a view, empty; a benchmark fills them without an API. */
 export function makeView(
-  config: Pick<AgentConfig, 'nodeName' | 'clusterCIDRs' | 'serviceCIDRs'>,
+  config: Partial<ServiceConfig> & Pick<ServiceConfig, 'nodeName'>,
   apiPort?: number,
 ): ServiceView {
-  return {
-    services: new ObjectStore<Service>({ equal: sameJson }),
-    slices: new ObjectStore<EndpointSlice>({ equal: sameJson, indexes: { [bySlicesService]: slicesServiceOf } }),
-    nodes: new ObjectStore<NodeAddresses>({ equal: sameJson }),
-    nodeName: config.nodeName,
-    clusterCIDRs: config.clusterCIDRs,
-    serviceCIDRs: config.serviceCIDRs,
-    apiPort,
+  const { nodeName, ...settings } = defaults(config)
+  const view = makeServiceView({ nodeName, ...settings })
+  if (apiPort !== undefined) {
+    const fact: NodeFact = { kind: 'api-port', port: apiPort }
+    view.facts.set(factKey(fact), fact)
   }
+  return view
 }
 
-function firstList<T>(store: ObjectStore<T>): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = store.onChange(() => {
-      stop()
-      resolve()
-    })
-  })
+/** Of an agent's configuration what Services are told, and of what it leaves out the defaults. */
+function defaults(config: Partial<ServiceConfig> & Pick<ServiceConfig, 'nodeName'>): ServiceConfig {
+  const own = defaultServiceConfig
+  return {
+    nodeName: config.nodeName,
+    clusterCIDRs: config.clusterCIDRs ?? own.clusterCIDRs,
+    serviceCIDRs: config.serviceCIDRs ?? own.serviceCIDRs,
+    nodePortAddresses: config.nodePortAddresses ?? own.nodePortAddresses,
+    masqueradeAll: config.masqueradeAll ?? own.masqueradeAll,
+    detectLocal: config.detectLocal ?? own.detectLocal,
+  }
 }

@@ -6,12 +6,13 @@ export function run(_options: unknown, args: string[]): Promise<number> {
   const text = { type: 'string', default: '' } as const
   const { values } = parseArgs({
     args,
-    options: { kubeconfig: text, 'node-name': text, 'node-ip': text, 'pod-cidr': text },
+    options: { kubeconfig: text, 'node-name': text, 'node-ip': text, 'pod-cidr': text, identity: { type: 'string' } },
   })
   return runNode({
     kubeconfig: values.kubeconfig,
     nodeName: values['node-name'],
-    nodeAddress: values['node-ip'],
-    podCIDR: values['pod-cidr'],
+    nodeAddresses: values['node-ip'].split(','),
+    podCIDRs: values['pod-cidr'].split(','),
+    ...(values.identity === undefined ? {} : { identityFile: values.identity }),
   })
 }

@@ -17,10 +17,11 @@ async function printReport(report: LabReport, format: OutputFormat): Promise<voi
 }
 
 const columns: readonly Column<NodeReport>[] = [
-  { title: 'NODE', cell: (node) => node.name },
+  { title: 'NODE', cell: (node) => `${node.name}${restartsText(node.restarts)}` },
   { title: 'READY', cell: (node) => (node.ready === undefined ? 'unknown' : String(node.ready)) },
-  { title: 'ADDRESS', cell: (node) => node.address },
-  { title: 'POD CIDR', cell: (node) => node.podCIDR },
+  { title: 'ADDRESS', cell: (node) => node.addresses.join(',') },
+  { title: 'POD CIDR', cell: (node) => node.podCIDRs.join(',') },
+  { title: 'ZONE', cell: (node) => node.zone },
   { title: 'PODS', cell: (node) => node.pods ?? 'unknown' },
   { title: 'KUBELET', cell: (node) => processText(node.kubelet) },
   { title: 'AGENT', cell: (node) => processText(node.agent) },
@@ -28,5 +29,7 @@ const columns: readonly Column<NodeReport>[] = [
 ]
 
 /** pid, and how often it was started again. */
-const processText = ({ pid, restarts }: ProcessReport): string =>
-  `${pid ?? 'not running'}${restarts === 0 ? '' : ` (${restarts} restarts)`}`
+const processText = ({ pid, restarts }: ProcessReport): string => `${pid ?? 'not running'}${restartsText(restarts)}`
+
+const restartsText = (restarts: number): string =>
+  restarts === 0 ? '' : ` (${restarts} ${restarts === 1 ? 'restart' : 'restarts'})`

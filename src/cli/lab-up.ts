@@ -1,20 +1,24 @@
+import { relative } from 'node:path'
+import { untilAborted } from '../kube/abort.ts'
 import { defaultLabName } from '../lab/name.ts'
 import { nextSteps } from '../lab/next-steps.ts'
-import { removeLab } from '../lab/topology/remove.ts'
 import { type StartedLab, startLab } from '../lab/up.ts'
 import { exitCodes } from './errors.ts'
+import { type LabNetworkFlags, networkOptions } from './lab-up-network.ts'
 import { run as verify } from './lab-verify.ts'
 import { paint, say } from './output.ts'
-import { commandName, program } from './self.ts'
+import { commandName, examples, program } from './self.ts'
 
-interface Options {
+type Options = {
   name: string
   nodes: number
   filename: string[]
   detach?: boolean
+  empty?: boolean
+  kubeconfig?: string
   /** Seconds. */
-  timeout: number
-}
+  timeout?: number
+} & LabNetworkFlags
 
 /**
  * `weft lab up`: with --detach returns as soon as the lab is ready; else verifies it, and on a terminal keeps it until
@@ -25,14 +29,17 @@ export async function run(options: Options): Promise<number> {
   const lab = await startLab({
     name: options.name,
     nodes: options.nodes,
-    filenames: options.filename,
-    timeoutSeconds: options.timeout,
+    network: networkOptions(options),
+    ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
+    filenames: filenamesOf(options),
+    timeoutSeconds: options.timeout ?? usualTimeoutSeconds(options.nodes),
     program: program(),
     onPhase: (title, seconds) =>
       say(
         `${paint('✓', 'green', process.stderr)} ${title} ${paint(`(${seconds.toFixed(1)} s)`, 'dim', process.stderr)}`,
       ),
     onWaiting: (missing) => say(`… waiting for ${missing.join('; ')}`),
+    onNotice: say,
     signal: stop,
   })
   const isInteractive = process.stdin.isTTY && process.stdout.isTTY
@@ -42,40 +49,62 @@ export async function run(options: Options): Promise<number> {
     lab.detach()
     return exitCodes.ok
   }
-  return isInteractive ? stayInForeground(options.name, lab, stop) : verifyAndLeave(options.name, lab)
+  return isInteractive ? stayInForeground(options.name, lab, stop) : verifyAndLeave(options.name, lab, stop)
 }
 
-async function verifyAndLeave(name: string, lab: StartedLab): Promise<number> {
-  const exitCode = await verify({ name, output: 'table' })
+/** How the verification ended: its exit code, or what came before. */
+type Verified = number | 'stopped' | 'died'
+
+async function verified(name: string, lab: StartedLab, stop: AbortSignal): Promise<Verified> {
+  const stopped = untilAborted(stop).then(() => 'stopped' as const)
+  const died = lab.ended.then(() => 'died' as const)
+  return Promise.race([verify({ name, output: 'table' }), stopped, died])
+}
+
+async function verifyAndLeave(name: string, lab: StartedLab, stop: AbortSignal): Promise<number> {
+  const exitCode = await verified(name, lab, stop)
+  if (typeof exitCode !== 'number') return removed(name, lab, exitCode)
   await sayNextSteps(name)
   lab.detach()
   return exitCode
 }
 
 async function stayInForeground(name: string, lab: StartedLab, stop: AbortSignal): Promise<number> {
-  const stopped = new Promise<'stopped'>((resolve) => {
-    stop.addEventListener('abort', () => resolve('stopped'), { once: true })
-  })
-  const died = lab.ended.then(() => 'died' as const)
-  try {
-    const verified = await Promise.race([verify({ name, output: 'table' }), stopped, died])
-    if (typeof verified === 'number') {
-      await sayNextSteps(name)
-      say('Try it in another terminal; Ctrl-C here ends the lab.')
-    }
-    const end = await Promise.race([stopped, died])
-    if (end === 'died') say("the lab's supervisor has ended; cleaning up")
-    return end === 'died' || typeof verified !== 'number' ? exitCodes.failed : verified
-  } finally {
-    await removeLab(name)
-    say(`lab "${name}" removed`)
-  }
+  const exitCode = await verified(name, lab, stop)
+  if (typeof exitCode !== 'number') return removed(name, lab, exitCode)
+  await sayNextSteps(name)
+  say('\nTry it in another terminal; Ctrl-C here ends the lab.')
+  const end = await Promise.race([untilAborted(stop), lab.ended.then(() => 'died' as const)])
+  await removed(name, lab, end ?? 'stopped')
+  return end === 'died' ? exitCodes.failed : exitCode
+}
+
+/** @returns the exit code where there is no other */
+async function removed(name: string, lab: StartedLab, why: 'stopped' | 'died'): Promise<number> {
+  say(why === 'died' ? `the lab "${name}" has ended` : `\nremoving the lab "${name}"`)
+  await lab.remove()
+  say('removed: nothing of it is left')
+  return why === 'died' ? exitCodes.failed : exitCodes.interrupted
+}
+
+/** Two processes of each node take some time to load, on however few processors. */
+const usualTimeoutSeconds = (nodes: number): number => 120 + 4 * Math.max(0, nodes - 10)
+
+/** The examples are for a cluster of the lab's own: nobody else's gets anything unasked. */
+function filenamesOf({ filename, empty, kubeconfig }: Options): string[] {
+  if (filename.length > 0 || empty || kubeconfig !== undefined) return filename
+  return [relative(process.cwd(), examples())]
 }
 
 async function sayNextSteps(name: string): Promise<void> {
-  say('Next:')
-  for (const line of await nextSteps(name, commandName(), name === defaultLabName ? '' : ` --name ${name}`))
-    say(`  ${line}`)
+  const steps = await nextSteps(name, commandName(), name === defaultLabName ? '' : ` --name ${name}`)
+  const width = Math.max(...steps.filter(({ about }) => about).map(({ command }) => command.length))
+  say('\nNext:')
+  for (const { command, about } of steps) {
+    say(
+      `  ${about === undefined ? command : `${command.padEnd(width)}   ${paint(`# ${about}`, 'dim', process.stderr)}`}`,
+    )
+  }
 }
 
 /** Aborts at the first SIGINT, SIGTERM or SIGHUP. */

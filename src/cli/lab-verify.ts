@@ -2,9 +2,10 @@ import { ApiClient } from '../kube/client.ts'
 import { loadKubeconfig } from '../kube/kubeconfig.ts'
 import { isLabRunning } from '../lab/running.ts'
 import { type LabState, readLabState } from '../lab/state.ts'
-import { type Report, type Row, summarize, verify } from '../lab/verify/index.ts'
+import { type Report, type Row, verify } from '../lab/verify/index.ts'
 import { WeftError } from '../model/error.ts'
 import { exitCodes } from './errors.ts'
+import { reportText } from './lab-verify-text.ts'
 import { type Column, type OutputFormat, paint, print, say } from './output.ts'
 
 /** `weft lab verify`: exit code 1 if anything mismatched. */
@@ -12,15 +13,19 @@ export async function run(options: { name: string; output: OutputFormat; seed?: 
   const lab = readRunningLab(options.name)
   if (!lab.ready) say(`the lab "${lab.name}" is not ready yet: what is missing will show as a mismatch`)
   const api = new ApiClient(await loadKubeconfig(lab.kubeconfig))
+  const counter = new Counter()
   try {
     const report = await verify(lab, api, {
-      progress: say,
+      progress: (text) => counter.above(text),
+      count: (done, total) => counter.show(done, total),
       ...(options.seed === undefined ? {} : { seed: options.seed }),
     })
+    counter.clear()
     await printReport(report, options.output)
     say(countsOf(report))
     return report.counts.mismatched === 0 ? exitCodes.ok : exitCodes.failed
   } finally {
+    counter.clear()
     api.close()
   }
 }
@@ -39,11 +44,40 @@ function readRunningLab(name: string): LabState {
 
 async function printReport(report: Report, format: OutputFormat): Promise<void> {
   if (format === 'json' || format === 'yaml') return print(report, { format, kind: 'LabVerification', columns: [] })
-  const rows = format === 'wide' ? report.rows : summarize(report.rows)
-  return print(rows, { format, kind: 'LabVerification', columns })
+  if (format === 'wide') return print(report.rows, { format, kind: 'LabVerification', columns: columnsOf(report) })
+  process.stdout.write(reportText(report, process.stdout.columns ?? usualWidth))
 }
 
-const columns: readonly Column<Row>[] = [
+/** Columns of a terminal that does not say how many it has. */
+const usualWidth = 120
+
+/** How far it is, on the last line of a terminal; nothing elsewhere. */
+class Counter {
+  readonly #stream = process.stderr
+  #shownAt = 0
+  #shown = false
+
+  show(done: number, total: number): void {
+    const now = performance.now()
+    if (!this.#stream.isTTY || (now - this.#shownAt < 100 && done < total)) return
+    this.#shownAt = now
+    this.#shown = true
+    this.#stream.write(`\r\u001b[K${done} of ${total} checks`)
+  }
+
+  /** A line of text over the count. */
+  above(text: string): void {
+    this.clear()
+    say(text)
+  }
+
+  clear(): void {
+    if (this.#shown) this.#stream.write('\r\u001b[K')
+    this.#shown = false
+  }
+}
+
+const columnsOf = ({ causes }: Report): readonly Column<Row>[] => [
   { title: 'RESULT', cell: (row) => colourOf(row.result) },
   { title: 'CHECK', cell: (row) => row.check },
   { title: 'WHAT', cell: (row) => row.what },
@@ -51,6 +85,7 @@ const columns: readonly Column<Row>[] = [
   { title: 'TRIED', cell: (row) => row.tried },
   { title: 'CAME BACK', cell: (row) => row.cameBack },
   { title: 'SHOULD', cell: (row) => row.should },
+  { title: 'CAUSE', cell: ({ cause }) => (cause === undefined ? undefined : causes[cause]?.what), wide: true },
   { title: 'FIRST ATTEMPT', cell: (row) => row.firstAttempt, wide: true },
 ]
 

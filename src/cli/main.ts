@@ -2,12 +2,12 @@ import { CommanderError } from 'commander'
 import { exitCodeOf, exitCodes, formatError } from './errors.ts'
 import { buildProgram } from './program.ts'
 
-/** A reader that goes away (`weft … | head`) is no error of ours. */
+/** A reader that goes away (`weft … | head`) is no error of ours; nor is a terminal, for which a SIGHUP comes that the command may have to clean up after. */
 function leaveQuietlyOnClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit()
-      throw error
+      if (error.code !== 'EIO') throw error
     })
   }
 }

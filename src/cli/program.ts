@@ -1,7 +1,9 @@
 import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
-import { flannelBackends } from '../agent/config.ts'
+import { agentFlags } from '../config/agent-flags.ts'
 import { defaultLabName } from '../lab/name.ts'
 import { WeftError } from '../model/error.ts'
+import { labNetworkOptions } from './lab-up-network.ts'
+import { configOptions } from './config-options.ts'
 import { outputFormats } from './output.ts'
 import { version } from './self.ts'
 
@@ -22,12 +24,13 @@ export function buildProgram(done: (exitCode: number) => void): Command {
     .version(version, '-V, --version', 'print the version')
     .option('--debug', 'print stack traces of errors')
   addExamples(program, [
-    'weft lab up -f examples/shop.yaml # a cluster on this machine, in network namespaces',
+    'weft lab up                        # a cluster on this machine, in network namespaces',
     'weft lab verify                    # real traffic for all that the cluster claims',
     'weft agent --kubeconfig FILE       # Services of a cluster, on this node',
   ])
   program.addCommand(buildLab(done))
   addAgent(program, done)
+  addController(program, done)
   addStatus(program, done)
   runs(
     program.command('version').description('print versions of weft, Node and the kernel').addOption(outputOption()),
@@ -40,18 +43,22 @@ export function buildProgram(done: (exitCode: number) => void): Command {
 function buildLab(done: (exitCode: number) => void): Command {
   const lab = new Command('lab').description('a whole cluster on this machine, in network namespaces')
   addExamples(lab, [
-    'weft lab up --nodes 3 -f examples/shop.yaml --detach',
+    'weft lab up                        # three nodes and a small shop; on a terminal until Ctrl-C',
+    'weft lab up --name other -f app.yaml --detach',
     'export KUBECONFIG=$(weft lab kubeconfig)',
-    'weft lab exec web-0 -- ip address',
+    'weft lab exec -n shop events-0 -- ip address',
     'weft lab verify && weft lab down',
   ])
   addLabUp(lab, done)
   const status = lab.command('status').description('what runs in the lab, and whether it is ready')
   runs(status.addOption(nameOption()).addOption(outputOption()), () => import('./lab-status.ts'), done)
+  const list = lab.command('list').alias('ls').description('all labs of this machine')
+  runs(list.addOption(outputOption()), () => import('./lab-list.ts'), done)
   addLabVerify(lab, done)
   const kubeconfig = lab.command('kubeconfig').description("print the path of the lab's kubeconfig")
   runs(kubeconfig.addOption(nameOption()), () => import('./lab-kubeconfig.ts'), done)
   addLabExec(lab, done)
+  addLabLogs(lab, done)
   const down = lab.command('down').description('stop the lab and remove all that it made')
   runs(down.addOption(nameOption()), () => import('./lab-down.ts'), done)
   addLabProcesses(lab, done)
@@ -67,14 +74,22 @@ function addLabUp(lab: Command, done: (exitCode: number) => void): void {
     .addOption(
       new Option('-f, --filename <file|dir>', 'manifests to apply; may be repeated')
         .argParser((value: string, before: string[]) => [...before, value])
-        .default([], 'none'),
+        .default([], 'the shop in examples/, unless --kubeconfig'),
     )
-    .addOption(new Option('--timeout <seconds>', 'how long it may take').argParser(positiveInteger).default(120))
+    .option('--empty', 'apply nothing where -f is not given')
+    .addOption(
+      new Option('--timeout <seconds>', 'how long it may take (default: 120, and 4 for each node above 10)').argParser(
+        positiveInteger,
+      ),
+    )
     .option('--detach', 'return once the lab is ready, and leave it running')
+    .option('--kubeconfig <file>', 'use this API server, which has its own controllers; the lab brings nodes alone')
+  for (const option of labNetworkOptions()) up.addOption(option)
   addExamples(up, [
-    'weft lab up',
-    'weft lab up --nodes 3 -f examples/shop.yaml -f more/ --detach',
-    'weft lab up --name other',
+    'weft lab up                        # with a small shop; on a terminal it stays until Ctrl-C',
+    'weft lab up --nodes 5 -f app.yaml -f more/ --detach',
+    'weft lab up --name other --dual-stack --empty',
+    'kustomize build . | weft lab up -f -',
   ])
   runs(up, () => import('./lab-up.ts'), done)
 }
@@ -99,15 +114,45 @@ function addLabVerify(lab: Command, done: (exitCode: number) => void): void {
 function addLabExec(lab: Command, done: (exitCode: number) => void): void {
   const exec = lab
     .command('exec')
-    .description('run a command in the network namespace of a pod')
+    .description('run a program of this machine in a pod: its network, files and environment')
     .usage('[options] POD -- COMMAND...')
     .argument('<pod>', 'POD or NAMESPACE/POD')
-    .argument('<command...>', 'command and its arguments')
+    .argument('[command...]', 'command and its arguments, after --')
+    // Those of a command that lacks the -- before it; lab-exec.ts says so.
+    .allowUnknownOption()
     .option('-n, --namespace <namespace>', 'namespace of the pod', 'default')
+    .addOption(containerOption())
+    .option('-i, --stdin', 'hand on standard input; it always is, and the option is there for those used to kubectl')
+    .option('-t, --tty', 'the same for the terminal')
     .addOption(nameOption())
-  addExamples(exec, ['weft lab exec web-0 -- ip address', 'weft lab exec -n shop web-0 -- curl -s http://10.43.0.10/'])
+  addExamples(exec, [
+    'weft lab exec shop/events-0 -- ip address',
+    'weft lab exec -n shop events-0 -- curl -s http://CLUSTER-IP/',
+  ])
   runs(exec, () => import('./lab-exec.ts'), done)
 }
+
+function addLabLogs(lab: Command, done: (exitCode: number) => void): void {
+  const logs = lab
+    .command('logs')
+    .description('what a container of a pod says')
+    .argument('<pod>', 'POD or NAMESPACE/POD')
+    .option('-n, --namespace <namespace>', 'namespace of the pod', 'default')
+    .addOption(containerOption())
+    .option('-f, --follow', 'go on until the container has ended')
+    .option('-p, --previous', 'the run before the last one')
+    .option('--timestamps', 'with the time before each line')
+    .addOption(new Option('--tail <n>', 'only that many of the last lines').argParser(wholeNumber))
+    .addOption(nameOption())
+  addExamples(logs, ['weft lab logs shop/events-0', 'weft lab logs -n shop events-0 -f --tail 10'])
+  runs(logs, () => import('./lab-logs.ts'), done)
+}
+
+const containerOption = (): Option =>
+  new Option(
+    '-c, --container <name>',
+    'container of the pod (default: the one that it is annotated with, or the first)',
+  )
 
 /** Processes that `lab up` starts: they hand their own arguments on untouched. */
 function addLabProcesses(lab: Command, done: (exitCode: number) => void): void {
@@ -115,6 +160,8 @@ function addLabProcesses(lab: Command, done: (exitCode: number) => void): void {
   runs(supervise, () => import('./lab-supervise.ts'), done)
   const api = lab.command('api', { hidden: true }).argument('[arguments...]').allowUnknownOption()
   runs(api, () => import('./lab-api.ts'), done)
+  const forward = lab.command('forward', { hidden: true }).argument('[arguments...]').allowUnknownOption()
+  runs(forward, () => import('./lab-forward.ts'), done)
   const node = lab.command('node', { hidden: true }).argument('[arguments...]').allowUnknownOption()
   runs(node, () => import('./lab-node.ts'), done)
 }
@@ -123,23 +170,56 @@ function addAgent(program: Command, done: (exitCode: number) => void): void {
   const agent = program
     .command('agent')
     .description("keep this node's kernel as the API says, until stopped")
-    .requiredOption('--kubeconfig <file>', 'how to reach the API')
-    .option('--node-name <name>', "the Node object that stands for this machine (default: the machine's host name)")
-    .option('--run-dir <dir>', 'where the lock and the status socket live', '/run/weft')
-    .option('--cluster-cidr <cidr>', 'addresses of pods; traffic from them keeps its source', '10.42.0.0/16')
-    .option('--service-cidr <cidr>', 'addresses of Services', '10.43.0.0/16')
-    .addOption(
-      new Option('--flannel-backend <backend>', 'what makes the pod network; none: somebody else does')
-        .choices([...flannelBackends])
-        .default('none'),
-    )
     .option('--dry-run', 'print what would change in the kernel, and change nothing')
+    .option('--cleanup', 'remove what Weft has put into this network namespace, and end')
     .addOption(outputOption())
   addExamples(agent, [
     'weft agent --kubeconfig /var/lib/rancher/k3s/agent/kubeproxy.kubeconfig',
     'weft agent --kubeconfig FILE --dry-run',
+    'weft agent --cleanup',
   ])
-  runs(agent, () => import('./agent.ts'), done)
+  for (const option of configOptions(agentFlags)) agent.addOption(option)
+  runs(agent, () => (agent.opts<{ cleanup?: boolean }>().cleanup ? import('./cleanup.ts') : import('./agent.ts')), done)
+}
+
+function addController(program: Command, done: (exitCode: number) => void): void {
+  const controller = program
+    .command('controller')
+    .description('do for the cluster what was asked for, until stopped; of several, one leads')
+    .option(
+      '--kubeconfig <file>',
+      'how to reach the API (default: $KUBECONFIG, ~/.kube/config, or in a pod its service account)',
+    )
+    .option('--run-dir <dir>', 'where the status socket lives', '/run/weft')
+    .option('--allocate-node-cidrs', 'give pod CIDRs to Nodes that have none')
+    .option('--cluster-cidr <cidrs>', 'where pod CIDRs are taken from; one of each family', '10.42.0.0/16')
+    .option('--node-cidr-mask-size <bits>', "length of a Node's pod CIDR, with one family (default: 24 or 64)")
+    .option('--node-cidr-mask-size-ipv4 <bits>', 'the same for IPv4 (default: 24)')
+    .option('--node-cidr-mask-size-ipv6 <bits>', 'the same for IPv6 (default: 64)')
+    .option('--service-cluster-ip-range <cidrs>', 'addresses of Services, which no Node gets', '10.43.0.0/16')
+    .option('--leader-elect-lease-duration <time>', 'how long others wait for a leader that is silent', '15s')
+    .option('--leader-elect-renew-deadline <time>', 'how long a leader tries before it stops', '10s')
+    .option('--leader-elect-retry-period <time>', 'time between two tries', '2s')
+    .option('--leader-elect-resource-namespace <namespace>', 'namespace of the Lease', 'kube-system')
+    .option('--leader-elect-resource-name <name>', 'name of the Lease', 'weft-controller')
+    .option(
+      '--healthz-bind-address <address:port>',
+      "where /healthz, /livez and /readyz are served; '' or port 0: nowhere",
+      '127.0.0.1:10263',
+    )
+    .option(
+      '--metrics-bind-address <address:port>',
+      "where /metrics is served; '' or port 0: nowhere",
+      '127.0.0.1:10263',
+    )
+    .option('--bind-address-hard-fail', 'end if one of these is taken, instead of trying again')
+    .option('--dry-run', 'print what would be assigned, and change nothing')
+    .addOption(outputOption())
+  addExamples(controller, [
+    'weft controller --kubeconfig FILE --allocate-node-cidrs --cluster-cidr 10.42.0.0/16,fd42::/56',
+    'weft controller --kubeconfig FILE --allocate-node-cidrs --dry-run',
+  ])
+  runs(controller, () => import('./controller.ts'), done)
 }
 
 function addStatus(program: Command, done: (exitCode: number) => void): void {
@@ -198,5 +278,10 @@ const pathOf = (command: Command): string =>
 
 function positiveInteger(text: string): number {
   if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 to 999999.')
+  return Number(text)
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[0-9]{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
   return Number(text)
 }

@@ -1,12 +1,15 @@
+import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { join } from 'node:path'
-import { askStatus } from '../agent/ask-status.ts'
-import type { AgentStatus } from '../agent/status-server.ts'
+import { dirname, join } from 'node:path'
+import { askStatus } from '../daemon/ask-status.ts'
+import { type AgentStatus, socketName } from '../daemon/status-server.ts'
+import { labFiles } from '../lab/files.ts'
 import { agentSocketPath, readLabState } from '../lab/state.ts'
 import { WeftError } from '../model/error.ts'
 import type { ReconcilerStatus } from '../reconcile/reconciler.ts'
 import { exitCodes } from './errors.ts'
 import { formatTable, type OutputFormat, print, say } from './output.ts'
+import { formatFindings } from './status-findings.ts'
 
 interface Options {
   name?: string
@@ -14,96 +17,102 @@ interface Options {
   output: OutputFormat
 }
 
-/** `weft status`: exits with 3 where an agent is not in sync. */
+/** One socket to ask. */
+interface Asked {
+  who: string
+  path: string
+}
+
+/** `weft status`: exits with 3 where an agent or a controller is not in sync, or not there. */
 export async function run(options: Options): Promise<number> {
-  const asked = sockets(options)
-  const settled = await Promise.allSettled(asked.map(({ node, path }) => askStatus(path, node)))
+  const asked = options.name === undefined ? onThisMachine() : inLab(options.name, options.node)
+  const settled = await Promise.allSettled(asked.map(({ who, path }) => askStatus(path, who)))
   const answers = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  const silent = asked.filter((_, index) => settled[index]?.status === 'rejected').map(({ node }) => node)
+  const silent = asked.filter((_, index) => settled[index]?.status === 'rejected').map(({ who }) => who)
   const [failure] = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []))
   if (answers.length === 0 && failure !== undefined) throw failure
-  const rows = answers.flatMap((answer) => answer.parts.map((part) => ({ ...answer, part })))
   if (options.output === 'json' || options.output === 'yaml') {
     await print(answers, { format: options.output, kind: 'AgentStatus', columns: [] })
   } else {
-    process.stdout.write(formatTable(rows, columns, options.output === 'wide'))
-    printFindings(answers)
+    process.stdout.write(formatTable(answers.flatMap(rowsOf), columns, options.output === 'wide'))
+    process.stdout.write(formatFindings(answers))
+    sayFailures(answers)
   }
-  for (const node of silent) say(`${node}: no agent answers; see 'weft lab status' and the agent's log`)
+  for (const who of silent) say(`${who}: nobody answers; see ${options.name ? "'weft lab status' and " : ''}its log`)
   return silent.length === 0 && answers.every(({ ready }) => ready) ? exitCodes.ok : exitCodes.notReady
 }
 
-function sockets({ name, node }: Options): { node: string; path: string }[] {
-  if (name === undefined) return [{ node: hostname(), path: agentSocketPath }]
-  const nodes = readLabState(name).nodes.filter((one) => node === undefined || one.name === node)
+/** The agent, and a controller where one has ever run: its socket is left behind when it is killed. */
+function onThisMachine(): Asked[] {
+  const controller = { who: 'controller', path: join(dirname(agentSocketPath), socketName('controller')) }
+  const agent = { who: hostname(), path: agentSocketPath }
+  if (!existsSync(controller.path)) return [agent]
+  return existsSync(agent.path) ? [agent, controller] : [controller]
+}
+
+function inLab(lab: string, node: string | undefined): Asked[] {
+  const all = readLabState(lab).nodes
+  const nodes = all.filter(({ name }) => node === undefined || name === node)
   if (nodes.length === 0) {
-    throw new WeftError(`lab "${name}" has no node "${node}"`, {
+    throw new WeftError(`lab "${lab}" has no node "${node}"`, {
       code: 'LAB_NODE_NOT_FOUND',
       fault: 'user',
       where: '--node',
-      remedy: `one of: ${readLabState(name)
-        .nodes.map((one) => one.name)
-        .join(', ')}`,
+      remedy: `one of: ${all.map(({ name }) => name).join(', ')}`,
       exitCode: exitCodes.notFound,
     })
   }
-  return nodes.map((one) => ({ node: one.name, path: join(`/proc/${one.holderPid}/root`, agentSocketPath) }))
+  const agents = nodes.map(({ name, holderPid }) => ({
+    who: name,
+    path: join(`/proc/${holderPid}/root`, agentSocketPath),
+  }))
+  const controller = join(labFiles(lab).controllerRunDir, socketName('controller'))
+  return node === undefined && existsSync(controller) ? [...agents, { who: 'controller', path: controller }] : agents
 }
 
-type Row = AgentStatus & { part: ReconcilerStatus }
+type Row = AgentStatus & { part: ReconcilerStatus | undefined }
+
+/** Whoever runs no part has a line all the same: an agent that waits for the API, a controller that does not lead. */
+const rowsOf = (answer: AgentStatus): Row[] =>
+  (answer.parts.length > 0 ? answer.parts : [undefined]).map((part) => ({ ...answer, part }))
 
 const columns = [
-  { title: 'NODE', cell: (row: Row) => row.node },
-  { title: 'PART', cell: (row: Row) => row.part.part },
-  { title: 'SYNCED', cell: (row: Row) => (row.part.synced ? 'yes' : `no, ${row.part.pending} pending`) },
-  { title: 'SUBJECTS', cell: (row: Row) => row.part.subjects },
-  { title: 'ITEMS', cell: (row: Row) => row.part.items },
-  { title: 'LAST WRITE', cell: (row: Row) => age(row.part.lastSyncMs) },
-  { title: 'DRIFT', cell: (row: Row) => row.part.drift },
-  { title: 'REFUSALS', cell: (row: Row) => row.part.refusals.length },
-  { title: 'TRANSACTIONS', cell: (row: Row) => row.part.transactions, wide: true },
-  { title: 'CHANGES', cell: (row: Row) => row.part.changes, wide: true },
-  { title: 'FAILURES', cell: (row: Row) => row.part.failures, wide: true },
-  { title: 'EPOCHS', cell: (row: Row) => row.part.epochs, wide: true },
-  { title: 'PID', cell: (row: Row) => row.pid, wide: true },
+  { title: 'NODE', cell: ({ role, node }: Row) => (role === 'controller' ? 'controller' : node) },
+  { title: 'PART', cell: ({ part }: Row) => part?.part },
+  { title: 'SYNCED', cell: syncedText },
+  { title: 'SUBJECTS', cell: ({ part }: Row) => part?.subjects ?? 0 },
+  { title: 'ITEMS', cell: ({ part }: Row) => part?.items ?? 0 },
+  { title: 'LAST WRITE', cell: ({ part }: Row) => age(part?.lastSyncMs) },
+  { title: 'DRIFT', cell: ({ part }: Row) => part?.drift ?? 0 },
+  { title: 'REFUSALS', cell: ({ part }: Row) => part?.refusals.length ?? 0 },
+  { title: 'TRANSACTIONS', cell: ({ part }: Row) => part?.transactions ?? 0, wide: true },
+  { title: 'CHANGES', cell: ({ part }: Row) => part?.changes ?? 0, wide: true },
+  { title: 'FAILURES', cell: ({ part }: Row) => part?.failures ?? 0, wide: true },
+  { title: 'EPOCHS', cell: ({ part }: Row) => part?.epochs ?? 0, wide: true },
+  { title: 'PID', cell: ({ pid }: Row) => pid, wide: true },
 ]
 
-function age(ms: number | undefined): string {
-  if (ms === undefined) return 'never (nothing differed)'
-  const seconds = Math.max(0, Math.round((Date.now() - ms) / 1000))
-  return seconds < 120 ? `${seconds}s ago` : `${Math.round(seconds / 60)}m ago`
+function syncedText({ part, role, leader }: Row): string {
+  if (part !== undefined) return part.synced ? 'yes' : `no, ${part.pending} pending`
+  if (role === 'agent') return 'no, starting'
+  return leader?.leading ? 'no, starting' : 'standby'
 }
 
-/** What the table only counts: refusals, once for all nodes that say the same, and what fails. */
-function printFindings(answers: readonly AgentStatus[]): void {
-  const refusals = new Map<string, { subject: string; reason: string; message: string; nodes: string[] }>()
-  for (const { node, parts } of answers) {
-    for (const refusal of parts.flatMap((part) => part.refusals)) {
-      const key = JSON.stringify(refusal)
-      const known = refusals.get(key)
-      if (known === undefined) refusals.set(key, { ...refusal, nodes: [node] })
-      else known.nodes.push(node)
-    }
-  }
-  if (refusals.size > 0) {
-    process.stdout.write('\n')
-    process.stdout.write(
-      formatTable(
-        [...refusals.values()],
-        [
-          // A Service's only port may have no name.
-          { title: 'REFUSED', cell: (row) => row.subject.replace(/:$/, '') },
-          { title: 'REASON', cell: (row) => row.reason },
-          { title: 'NODES', cell: (row) => (row.nodes.length === answers.length ? 'all' : row.nodes.join(',')) },
-          { title: 'MESSAGE', cell: (row) => row.message },
-        ],
-      ),
-    )
-  }
-  for (const { node, api, parts } of answers) {
+function age(ms: number | undefined): string {
+  if (ms === undefined) return 'never'
+  const seconds = Math.max(0, Math.round((Date.now() - ms) / 1000))
+  if (seconds < 120) return `${seconds}s ago`
+  return seconds < 7200 ? `${Math.round(seconds / 60)}m ago` : `${Math.round(seconds / 3600)}h ago`
+}
+
+/** What fails at the moment, and who leads where the one that was asked does not. */
+function sayFailures(answers: readonly AgentStatus[]): void {
+  for (const { node, role, leader, api, parts } of answers) {
+    const who = role === 'controller' ? 'controller' : node
+    if (leader !== undefined && !leader.leading) say(`${who}: ${leader.identity || 'nobody yet'} leads`)
     for (const [resource, message] of Object.entries(api.failing))
-      say(`${node}: cannot list or watch ${resource}: ${message}`)
+      say(`${who}: cannot list or watch ${resource}: ${message}`)
     for (const { subjects, message } of parts.flatMap((part) => part.failing))
-      say(`${node}: ${subjects.join(', ')}: ${message}`)
+      say(`${who}: ${subjects.join(', ')}: ${message}`)
   }
 }

@@ -1,4 +1,4 @@
-import { flag } from './flag.ts'
+import { flag, type Values } from './flag.ts'
 import { parseCIDR } from '../model/ip.ts'
 
 /** Values of --flannel-backend that this version has, as K3s names them. */
@@ -130,6 +130,12 @@ export const agentFlags = {
     field: 'detectLocal.interfaceNamePrefix',
     help: "how names of the pods' interfaces begin, for InterfaceNamePrefix",
   }),
+  'nftables-table-owner': flag({
+    type: 'boolean',
+    default: 'true',
+    of: ['weft'],
+    help: 'let nobody else write to the tables of Services, where the kernel can (6.9 and newer); a foreign flush passes them by',
+  }),
   'nftables-min-sync-period': flag({
     type: 'duration',
     default: '0s',
@@ -163,12 +169,6 @@ export const agentFlags = {
     of: ['kube-proxy'],
     check: port,
     help: 'the port of --metrics-bind-address; 0: not served',
-  }),
-  'bind-address': flag({
-    type: 'address',
-    of: ['kube-proxy'],
-    field: 'bindAddress',
-    help: "the node's primary address, where the Node object has none",
   }),
   'bind-address-hard-fail': flag({
     type: 'boolean',
@@ -240,6 +240,13 @@ export const agentFlags = {
     help: 'the same with answers; 0: left alone',
   }),
 
+  'bind-address': flag({
+    type: 'address',
+    of: ['kube-proxy'],
+    field: 'bindAddress',
+    noEffect: 'the Node object says what the addresses of the node are',
+    help: 'no effect',
+  }),
   'nftables-sync-period': flag({
     type: 'duration',
     of: ['weft'],
@@ -395,6 +402,9 @@ export const agentFlags = {
     help: 'no effect',
   }),
 } as const
+
+/** The values of all flags of the agent, by name. */
+export type AgentValues = Values<typeof agentFlags>
 
 /** CIDRs, or `primary` alone (kube-proxy's validateNodePortAddresses). */
 function nodePortAddressesError(values: readonly string[]): string | undefined {

@@ -64,7 +64,12 @@ function parse(row: Flag, { value, where }: Setting): unknown {
 }
 
 const invalid = (where: string, what: string, row: Flag): WeftError =>
-  new WeftError(what, { code: 'CONFIG_INVALID', fault: 'user', where, remedy: `what it is for: ${row.help}` })
+  new WeftError(what, {
+    code: 'CONFIG_INVALID',
+    fault: 'user',
+    where,
+    remedy: `${where.replace(/^.*[ :]/, '')} is: ${row.help}`,
+  })
 
 function unknown({ name, where }: Setting, names: readonly string[]): WeftError {
   const near = names.filter((one) => one.includes(name) || name.includes(one) || distance(one, name) <= 2)

@@ -23,15 +23,18 @@ export interface RefusalDiff {
   now: Map<string, RefusalNews>
 }
 
+/** The object that a subject stands for; undefined for a subject that stands for no object of the API. */
+export type ObjectOf = (subject: string) => RefusedObject | undefined
+
 /** Which refusals are news. One that went away and came back is news again. */
 export function diffRefusals(
   told: { has(key: string): boolean },
   refusals: readonly Refusal[],
-  nodeName: string,
+  objectOf: ObjectOf,
 ): RefusalDiff {
   const now = new Map<string, RefusalNews>()
   for (const { subject, reason, message } of refusals) {
-    const object = objectOf(subject, nodeName)
+    const object = objectOf(subject)
     if (!object) continue
     const key = [object.kind, object.namespace, object.name, reason, message].join('\n')
     now.set(key, { key, object, reason, message })
@@ -39,12 +42,19 @@ export function diffRefusals(
   return { fresh: [...now.values()].filter(({ key }) => !told.has(key)), now }
 }
 
-/** undefined for a subject that stands for no object of the API. */
-function objectOf(subject: string, nodeName: string): RefusedObject | undefined {
-  // What belongs to the node as a whole: no name of a Service begins so.
-  if (subject.startsWith('@')) return { kind: 'Node', namespace: '', name: nodeName }
-  const service = parseServicePortKey(subject)?.service
-  const slash = service?.indexOf('/') ?? -1
-  if (service === undefined || slash <= 0) return undefined
-  return { kind: 'Service', namespace: service.slice(0, slash), name: service.slice(slash + 1) }
-}
+const nodeObject = (name: string): RefusedObject => ({ kind: 'Node', namespace: '', name })
+
+/** Subjects of an agent's parts: Service ports, and what belongs to this node as a whole. */
+export const objectsOfAgent =
+  (nodeName: string): ObjectOf =>
+  (subject) => {
+    // No name of a Service begins so.
+    if (subject.startsWith('@')) return nodeObject(nodeName)
+    const service = parseServicePortKey(subject)?.service
+    const slash = service?.indexOf('/') ?? -1
+    if (service === undefined || slash <= 0) return undefined
+    return { kind: 'Service', namespace: service.slice(0, slash), name: service.slice(slash + 1) }
+  }
+
+/** Subjects that are Nodes by their name. */
+export const objectsOfNodes: ObjectOf = (subject) => nodeObject(subject)

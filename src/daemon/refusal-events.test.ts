@@ -4,7 +4,7 @@ import type { ObjectReference } from '../kube/events.ts'
 import { ManualTimers } from '../kube/manual-timers.fixture.ts'
 import type { Refusal } from '../reconcile/types.ts'
 import { tellRefusals } from './refusal-events.ts'
-import { diffRefusals } from './refusals.ts'
+import { diffRefusals, objectsOfAgent } from './refusals.ts'
 
 const refusal = (subject: string, reason = 'NodePortIsManagementPort', message = 'm'): Refusal => ({
   subject,
@@ -13,10 +13,16 @@ const refusal = (subject: string, reason = 'NodePortIsManagementPort', message =
 })
 
 describe('diffRefusals', () => {
-  const keysOf = (refusals: Refusal[]): string[] => [...diffRefusals(new Set(), refusals, 'node1').now.keys()]
+  const keysOf = (refusals: Refusal[]): string[] => [
+    ...diffRefusals(new Set(), refusals, objectsOfAgent('node1')).now.keys(),
+  ]
 
   it('tells the same of several ports of one Service once', () => {
-    const { fresh } = diffRefusals(new Set(), [refusal('default/web:a'), refusal('default/web:b')], 'node1')
+    const { fresh } = diffRefusals(
+      new Set(),
+      [refusal('default/web:a'), refusal('default/web:b')],
+      objectsOfAgent('node1'),
+    )
     expect(fresh).toMatchObject([
       {
         object: { kind: 'Service', namespace: 'default', name: 'web' },
@@ -33,13 +39,13 @@ describe('diffRefusals', () => {
 
   it('leaves out what was told, and forgets what is gone', () => {
     const told = new Set(keysOf([refusal('a/b:'), refusal('a/c:')]))
-    const { fresh, now } = diffRefusals(told, [refusal('a/c:'), refusal('a/d:')], 'node1')
+    const { fresh, now } = diffRefusals(told, [refusal('a/c:'), refusal('a/d:')], objectsOfAgent('node1'))
     expect(fresh.map(({ object }) => object.name)).toEqual(['d'])
     expect([...now.values()].map(({ object }) => object.name)).toEqual(['c', 'd'])
   })
 
   it('tells of the node on its Node, and nothing of what is no object', () => {
-    const { fresh } = diffRefusals(new Set(), [refusal('@node'), refusal('')], 'node1')
+    const { fresh } = diffRefusals(new Set(), [refusal('@node'), refusal('')], objectsOfAgent('node1'))
     expect(fresh.map(({ object }) => object)).toEqual([{ kind: 'Node', namespace: '', name: 'node1' }])
   })
 })
@@ -67,7 +73,8 @@ describe('tellRefusals', () => {
       {
         client: { get },
         recorder: { warning: (...call) => void told.push(call) },
-        nodeName: 'node1',
+        objectOf: objectsOfAgent('node1'),
+        suffix: ' (node node1)',
         refusals: () => refusals,
         timers,
       },

@@ -5,12 +5,14 @@ import { resourcePath } from '../kube/paths.ts'
 import type { ReflectorTimers } from '../kube/timers.ts'
 import type { KubeObject } from '../kube/types.ts'
 import type { Refusal } from '../reconcile/types.ts'
-import { diffRefusals, type RefusalNews, type RefusedObject } from './refusals.ts'
+import { diffRefusals, type ObjectOf, type RefusalNews, type RefusedObject } from './refusals.ts'
 
 export interface RefusalEventsOptions {
   client: Pick<ApiClient, 'get'>
   recorder: Pick<EventRecorder, 'warning'>
-  nodeName: string
+  objectOf: ObjectOf
+  /** Put behind each message, e.g. ` (node n1)`, where several processes tell of one object. */
+  suffix: string
   /** All refusals there are now. Walks every claim: asked for once a round. */
   refusals: () => readonly Refusal[]
   timers: ReflectorTimers
@@ -31,7 +33,7 @@ export async function tellRefusals(options: RefusalEventsOptions, signal: AbortS
 }
 
 async function tellOnce(options: RefusalEventsOptions, told: Set<string>, signal: AbortSignal): Promise<void> {
-  const { fresh, now } = diffRefusals(told, options.refusals(), options.nodeName)
+  const { fresh, now } = diffRefusals(told, options.refusals(), options.objectOf)
   for (const key of told) if (!now.has(key)) told.delete(key)
   for (const news of fresh) {
     if (!(await tell(options, news, signal))) return
@@ -43,7 +45,7 @@ async function tellOnce(options: RefusalEventsOptions, told: Set<string>, signal
 async function tell(options: RefusalEventsOptions, news: RefusalNews, signal: AbortSignal): Promise<boolean> {
   try {
     const object = await referenceTo(options.client, news.object, signal)
-    options.recorder.warning(object, news.reason, `${news.message} (node ${options.nodeName})`)
+    options.recorder.warning(object, news.reason, `${news.message}${options.suffix}`)
     return true
   } catch (error) {
     return isNotFound(error)

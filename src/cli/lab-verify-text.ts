@@ -1,0 +1,121 @@
+import { byCause, type Cause, notTried, type Report, type Row, summarize } from '../lab/verify/index.ts'
+import { paint } from './output.ts'
+
+/** A column of the summary. Those that may be narrowed break their cells into lines. */
+interface TextColumn {
+  title: string
+  cell(row: Row): string
+  /** Narrower than this it does not get. */
+  least?: number
+}
+
+const columns: readonly TextColumn[] = [
+  { title: 'RESULT', cell: ({ result }) => result },
+  { title: 'CHECK', cell: ({ check }) => check, least: 9 },
+  { title: 'WHAT', cell: ({ what }) => what, least: 14 },
+  { title: 'FROM', cell: ({ from }) => from, least: 8 },
+  { title: 'TRIED', cell: ({ tried }) => String(tried) },
+  { title: 'CAME BACK', cell: ({ cameBack }) => cameBack, least: 9 },
+  { title: 'SHOULD', cell: ({ should }) => should, least: 12 },
+]
+
+const gap = '  '
+/** Mismatches of one cause beyond so many are counted, not shown. */
+const mostRowsOfCause = 4
+
+/**
+ * A report for a reader: what was tried, in lines that sum up; what was not, and why; and what mismatched, by its cause.
+ *
+ * @param width of the terminal, in columns
+ */
+export function reportText(report: Report, width: number): string {
+  return [
+    tableText(summarize(report.rows), width),
+    notTriedText(notTried(report.rows), width),
+    ...byCause(report).map(({ cause, rows }) => causeText(cause, rows, width)),
+  ]
+    .filter((part) => part !== '')
+    .join('\n')
+}
+
+function tableText(rows: readonly Row[], width: number): string {
+  const cells = rows.map((row) => columns.map((column) => column.cell(row)))
+  const titles = columns.map(({ title }) => title)
+  const widths = fit([titles, ...cells], width)
+  const lines = [titles, ...cells].flatMap((row) => rowLines(row, widths))
+  return lines.map((line) => `${paintResult(line)}\n`).join('')
+}
+
+/** Widths of the columns: as wide as their cells; where that is too much, the widest of those that may be narrowed gives way. */
+function fit(cells: readonly (readonly string[])[], width: number): number[] {
+  const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index]?.length ?? 0)))
+  const total = (): number => widths.reduce((sum, one) => sum + one, 0) + gap.length * (columns.length - 1)
+  for (;;) {
+    const spare = columns.map(({ least }, index) => (least === undefined ? 0 : (widths[index] ?? 0) - least))
+    const widest = spare.indexOf(Math.max(...spare))
+    if (total() <= width || (spare[widest] ?? 0) <= 0) return widths
+    widths[widest] = (widths[widest] ?? 0) - 1
+  }
+}
+
+function rowLines(cells: readonly string[], widths: readonly number[]): string[] {
+  const wrapped = cells.map((cell, index) => wrap(cell, widths[index] ?? cell.length))
+  const height = Math.max(...wrapped.map(({ length }) => length))
+  return Array.from({ length: height }, (_, line) =>
+    wrapped
+      .map((lines, index) => (lines[line] ?? '').padEnd(widths[index] ?? 0))
+      .join(gap)
+      .trimEnd(),
+  )
+}
+
+/** Breaks a text at spaces, and a word that is longer than a line where it must. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = ''
+    }
+    line = line === '' ? word : `${line} ${word}`
+    while (line.length > width) {
+      lines.push(line.slice(0, width))
+      line = line.slice(width)
+    }
+  }
+  return [...lines, line]
+}
+
+const paintResult = (line: string): string =>
+  line.replace(/^MISMATCH\b/, (word) => paint(word, 'red')).replace(/^ok\b/, (word) => paint(word, 'green'))
+
+function notTriedText(rows: readonly Row[], width: number): string {
+  if (rows.length === 0) return ''
+  const lines = rows.flatMap(({ check, what, should }) => {
+    const kind = check === 'not tried' ? '' : check
+    const head = [kind, what].filter((part) => part !== '').join(' ')
+    return indented(`${head}: ${should}`, width, 2)
+  })
+  return `${paint('not tried', 'yellow')}\n${lines.map((line) => `${line}\n`).join('')}`
+}
+
+function causeText(cause: Cause, rows: readonly Row[], width: number): string {
+  const checks = cause.of === 1 ? 'check' : 'checks'
+  const head = `${paint('MISMATCH', 'red')}  ${paint(cause.what, 'bold')}: ${cause.failed} of ${cause.of} ${checks} failed`
+  const shown = rows
+    .slice(0, mostRowsOfCause)
+    .flatMap((row) => [
+      ...indented(`${row.check}: ${row.what}, from ${row.from}`, width, 2),
+      ...indented(`came back: ${row.cameBack}`, width, 4),
+      ...indented(`should:    ${row.should}`, width, 4),
+    ])
+  const more = rows.length - mostRowsOfCause
+  const rest = more > 0 ? [`  and ${more} more like these: -o wide shows every check`] : []
+  return [head, ...shown, ...rest].map((line) => `${line}\n`).join('')
+}
+
+function indented(text: string, width: number, spaces: number): string[] {
+  const margin = ' '.repeat(spaces)
+  return wrap(text, Math.max(20, width - spaces - 2)).map((line, index) => `${margin}${index > 0 ? '  ' : ''}${line}`)
+}

@@ -1,0 +1,38 @@
+import type { ReconcilerStatus } from '../reconcile/reconciler.ts'
+import type { Refusal } from '../reconcile/types.ts'
+import type { Log } from './log.ts'
+import type { PartHealth } from './progress.ts'
+import { type RunnablePart, type RunningPart, runPart } from './run-part.ts'
+
+/** The parts that a process runs at the moment; none before it has its lists, or while it does not lead. */
+export class Parts {
+  #running: readonly RunningPart[] = []
+
+  /** Starts all of them at once: none waits for another. Resolves when each has written everything for the first time. */
+  async run(parts: readonly RunnablePart[], log: Log): Promise<void> {
+    this.#running = parts.map((part) => runPart(part, log))
+    await Promise.all(this.#running.map(({ started }) => started))
+  }
+
+  /** What was written stays. */
+  stop(): void {
+    for (const part of this.#running) part.stop()
+    this.#running = []
+  }
+
+  get running(): readonly RunningPart[] {
+    return this.#running
+  }
+
+  status(): ReconcilerStatus[] {
+    return this.#running.map(({ part }) => part.reconciler.status())
+  }
+
+  refusals(): Refusal[] {
+    return this.status().flatMap(({ refusals }) => refusals)
+  }
+
+  health(): PartHealth[] {
+    return this.#running.map(({ progress }) => progress.health())
+  }
+}

@@ -1,0 +1,51 @@
+import { describe, expect, it, vi } from 'vitest'
+import { ObjectStore } from '../kube/store.ts'
+import { FakeTarget } from '../reconcile/fake-target.ts'
+import { Reconciler } from '../reconcile/reconciler.ts'
+import type { Part } from '../reconcile/types.ts'
+import { runPart } from './run-part.ts'
+
+/** Each object wants one thing under its name. */
+const partOf = (store: ObjectStore<string>): Part => ({
+  name: 'toy',
+  kinds: { thing: { stage: 0 } },
+  plan: (subject) => {
+    const value = store.get(subject)
+    const items = value === undefined ? [] : [{ kind: 'thing', key: subject, value }]
+    return { items, rank: { gone: value === undefined, createdMs: 0, name: subject } }
+  },
+  learn: () => [],
+  ownerOf: ({ key }) => key,
+})
+
+describe('runPart', () => {
+  it('misses nothing that changes while the first write is under way', async () => {
+    const store = new ObjectStore<string>()
+    store.replaceAll([
+      ['a', '1'],
+      ['b', '1'],
+    ])
+    await new Promise((resolve) => setImmediate(resolve))
+    const target = new FakeTarget(['thing'])
+    const reconciler = new Reconciler({ part: partOf(store), target })
+    const apply = target.apply.bind(target)
+    vi.spyOn(target, 'apply').mockImplementationOnce((changes) => {
+      // A watch event in the middle of the write: one goes, the other changes.
+      store.delete('a')
+      store.set('b', '2')
+      return apply(changes)
+    })
+    const part = {
+      reconciler,
+      start: () => reconciler.start(store.keys()),
+      dryRun: async () => [],
+      follow: (touch: (subjects: Iterable<string>) => void) => store.onChange((changes) => touch(changes.keys())),
+    }
+    const running = runPart(part, () => {})
+    await running.started
+    await vi.waitFor(() => {
+      expect([...target.items.values()].map(({ key, value }) => `${key} ${value}`)).toEqual(['b 2'])
+    })
+    running.stop()
+  })
+})
