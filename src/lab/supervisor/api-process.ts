@@ -1,13 +1,13 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { NetworkNamespace } from '../../kernel/namespaces.ts'
-import { listenTcp } from '../../kernel/sockets.ts'
+import { kubeletIdentity } from '../api/certificates.ts'
 import { type EmbeddedApi, startApi } from '../api/server.ts'
 import { startControllers } from '../controllers/index.ts'
-import { labFiles } from '../files.ts'
+import { labFiles, replaceFile } from '../files.ts'
 import { jsonLog } from '../log.ts'
-import { apiPort, planTopology, serviceCIDR } from '../topology/plan.ts'
-import { readSpec } from './spec.ts'
+import { apiUrl, dialFromLab, listenInLab } from './api-place.ts'
+import { apiPort, type TopologyPlan } from '../topology/plan.ts'
+import { planOf, readSpec } from './spec.ts'
 
 /**
  * Runs the API of a lab and its controllers until SIGTERM or SIGINT: inside the lab on the API's address, for the host on 127.0.0.1, on the port of
@@ -21,11 +21,12 @@ export async function runApi(name: string): Promise<number> {
   const stop = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort())
   process.on('SIGHUP', () => {})
-  const { api: place } = planTopology(spec.name, spec.nodes)
+  const plan = planOf(spec)
   const startedMs = performance.now()
-  const api = await start(name, place, (error) => log('error', { error: String(error) }))
+  const api = await start(plan, (error) => log('error', { error: String(error) }))
+  await Promise.all(plan.nodes.map((node) => kubeletIdentity(labFiles(name).api, node.name, node.addresses)))
   const controllers = startControllers(api.store, { log: (line) => log(line), signal: stop.signal, rootCA: api.ca })
-  writeKubeconfigs(name, api, `https://${place.address}:${apiPort}`)
+  writeKubeconfigs(name, api, apiUrl(plan))
   log('serving', { url: api.url, milliseconds: Math.round(performance.now() - startedMs) })
   if (!stop.signal.aborted)
     await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }))
@@ -34,21 +35,22 @@ export async function runApi(name: string): Promise<number> {
   return 0
 }
 
-async function start(
-  lab: string,
-  { netns, address }: { netns: string; address: string },
-  onError: (error: unknown) => void,
-): Promise<EmbeddedApi> {
-  const dir = labFiles(lab).api
+async function start(plan: TopologyPlan, onError: (error: unknown) => void): Promise<EmbeddedApi> {
+  const dir = labFiles(plan.lab).api
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const namespace = NetworkNamespace.named(netns)
-  const fd = listenTcp(namespace, address, apiPort)
-  // The listening socket keeps the namespace alive by itself.
-  namespace.close()
+  const listeners = listenInLab(plan)
   const portFile = join(dir, 'port')
-  const advertise = { address, port: apiPort }
-  const listeners = [{ fd }]
-  const api = await startApi({ dir, serviceCIDR, advertise, listeners, loopbackPort: portIn(portFile), onError })
+  const advertise = { address: plan.api.addresses[0] ?? '', port: apiPort }
+  const serviceCIDR = plan.serviceCIDRs.join(',')
+  const api = await startApi({
+    dir,
+    serviceCIDR,
+    advertise,
+    listeners,
+    loopbackPort: portIn(portFile),
+    dial: dialFromLab(plan),
+    onError,
+  })
   replaceFile(portFile, new URL(api.url).port)
   return api
 }
@@ -67,9 +69,4 @@ function writeKubeconfigs(lab: string, api: EmbeddedApi, underlay: string): void
   replaceFile(nodeKubeconfig, api.kubeconfig(underlay))
   // The last one: whoever sees it finds all the others.
   replaceFile(kubeconfig, api.kubeconfig())
-}
-
-function replaceFile(file: string, text: string): void {
-  writeFileSync(`${file}.new`, text, { mode: 0o600 })
-  renameSync(`${file}.new`, file)
 }

@@ -53,9 +53,9 @@ describe('applyManifests', () => {
   it.each([
     [
       object('ConfigMap', 'bad'),
-      'f.yaml, document 1: the API refuses ConfigMap shop/bad: ConfigMap "bad" is invalid: data: Required',
+      'f.yaml:1: the API refuses ConfigMap shop/bad: ConfigMap "bad" is invalid: data: Required',
     ],
-    [object('Pud', 'x'), 'f.yaml, document 1: the API refuses Pud shop/x: no matches for kind "Pud" in version "v1"'],
+    [object('Pud', 'x'), 'f.yaml:1: the API refuses Pud shop/x: no matches for kind "Pud" in version "v1"'],
     [object('Thing', 'x', 'a.io/v2'), 'no matches for kind "Thing" in version "a.io/v2"'],
   ])('names the document that is refused', async (text, message) => {
     const { client } = fakeClient()

@@ -35,12 +35,15 @@ async function applyObject(client: ApiClient, object: ManifestDocument['object']
   const namespace = resource.namespaced ? { namespace: metadata.namespace ?? 'default' } : {}
   const collection = { group, version, resource: resource.name, ...namespace }
   try {
-    await client.create(resourcePath(collection), withLastApplied(object))
+    await client.create(resourcePath(collection), withLastApplied(object), { query: strict })
   } catch (error) {
     if (!isAlreadyExists(error) || metadata.name === undefined) throw error
-    await client.patch(resourcePath({ ...collection, name: metadata.name }), object)
+    await client.patch(resourcePath({ ...collection, name: metadata.name }), object, 'merge', strict)
   }
 }
+
+/** As `kubectl apply` asks: a field that no such object has is a mistake, not to be dropped in silence. */
+const strict = { fieldValidation: 'Strict' }
 
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration'
 
@@ -77,15 +80,13 @@ function discovery(client: ApiClient): Discovery {
   }
 }
 
-function refused({ file, document, object }: ManifestDocument, cause: Error): WeftError {
+function refused({ file, line, object }: ManifestDocument, cause: Error): WeftError {
   const { kind, metadata } = object
   const name = [metadata.namespace, metadata.name ?? metadata.generateName].filter(Boolean).join('/')
-  return new WeftError(`${file}, document ${document}: the API refuses ${kind} ${name}: ${cause.message}`, {
+  return new WeftError(`${file}:${line}: the API refuses ${kind} ${name}: ${cause.message}`, {
     code: 'MANIFEST_REFUSED',
     fault: 'user',
-    where: file,
-    remedy: 'correct this document and start the lab again; nothing of it was kept',
+    remedy: 'correct what begins at this line and start the lab again; nothing of it was kept',
     exitCode: 1,
-    cause,
   })
 }

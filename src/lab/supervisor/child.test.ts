@@ -25,6 +25,23 @@ describe('SupervisedChild', () => {
     expect(child.state.restarts).toBe(1)
   })
 
+  it('stays away while it is suspended, and comes back by the command that holds then', async () => {
+    let seconds = '1000'
+    const command = () => ['sleep', seconds]
+    const child = new SupervisedChild({ name: 'test', command, logFile, log: () => {}, onChange: () => {} })
+    child.suspend()
+    await vi.waitFor(() => expect(child.state).toEqual({ restarts: 1, lastExit: 'signal SIGKILL' }))
+    seconds = '2000'
+    child.resume()
+    const { pid } = child.state
+    await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toBe('sleep\x002000\x00'))
+    child.suspend()
+    child.resume()
+    await vi.waitFor(() => expect(child.state.pid).not.toBe(pid))
+    await vi.waitFor(() => expect(child.state.pid).toBeGreaterThan(0))
+    child.stop()
+  })
+
   it('keeps the output of every run, and goes on when the program is missing', async () => {
     const child = start('sh', '-c', 'echo once; exit 3')
     await vi.waitFor(() => expect(child.state).toMatchObject({ restarts: 2, lastExit: 'exit code 3' }))

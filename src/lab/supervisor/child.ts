@@ -11,7 +11,8 @@ const steadyMs = 10_000
 export interface ChildOptions {
   /** For the log, e.g. `node1 agent`. */
   name: string
-  command: string[]
+  /** Program and arguments; a function is asked at each start. */
+  command: string[] | (() => string[])
   /** Both outputs are appended here. */
   logFile: string
   log: Log
@@ -28,6 +29,7 @@ export class SupervisedChild {
   private restarts = 0
   private lastExit: string | undefined
   private stopped = false
+  private suspended = false
 
   constructor(options: ChildOptions) {
     this.options = options
@@ -50,8 +52,25 @@ export class SupervisedChild {
     this.process?.kill('SIGTERM')
   }
 
+  /** Kills the process, and does not start it again before `resume`. */
+  suspend(): void {
+    this.suspended = true
+    clearTimeout(this.timer)
+    this.process?.kill('SIGKILL')
+  }
+
+  /** Starts it again, at once. */
+  resume(): void {
+    if (!this.suspended) return
+    this.suspended = false
+    this.backoffMs = firstBackoffMs
+    // A process that is only just dying is started again when it has ended.
+    if (!this.stopped && this.process === undefined) this.start()
+  }
+
   private start(): void {
-    const [program = '', ...args] = this.options.command
+    const { command } = this.options
+    const [program = '', ...args] = typeof command === 'function' ? command() : command
     const output = openSync(this.options.logFile, 'a')
     const child = spawn(program, args, { stdio: ['ignore', output, output] })
     closeSync(output)
@@ -80,6 +99,7 @@ export class SupervisedChild {
 
   private restartLater(): void {
     this.restarts++
+    if (this.suspended) return
     this.timer = setTimeout(() => this.start(), this.backoffMs)
     this.backoffMs = Math.min(this.backoffMs * 2, longestBackoffMs)
   }

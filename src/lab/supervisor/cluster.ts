@@ -3,7 +3,8 @@ import { type ApiClient, ApiError, isAlreadyExists, isNetworkError } from '../..
 import { resourcePath } from '../../kube/paths.ts'
 import type { KubeObject } from '../api/types.ts'
 import type { PlannedNode } from '../topology/plan.ts'
-import { nodeObject } from './node-objects.ts'
+import { nodeObject, registrationLabel } from './node-objects.ts'
+import { nodeExists } from './node-errors.ts'
 import { unfinished } from './rollout.ts'
 
 const timeoutSeconds = 5
@@ -16,15 +17,33 @@ export class Cluster {
     this.#client = client
   }
 
-  /** Creates the Node of each node, with what a cloud and the node IPAM controller would have filled in. @throws ApiError */
-  async createNodes(nodes: readonly PlannedNode[]): Promise<void> {
+  /**
+   * Creates the Node of each node. One of that name that was there before is somebody else's, unless it says that it is of this lab.
+   *
+   * @param registration what Nodes say that they are of this lab by; undefined: the API is the lab's own, and so are all Nodes
+   * @throws ApiError; WeftError LAB_NODE_EXISTS
+   */
+  async createNodes(nodes: readonly PlannedNode[], registration?: string): Promise<void> {
     for (const node of nodes) {
       try {
-        await this.#client.create(resourcePath({ version: 'v1', resource: 'nodes' }), nodeObject(node))
+        await this.#client.create(resourcePath({ version: 'v1', resource: 'nodes' }), nodeObject(node, registration))
       } catch (error) {
         if (!isAlreadyExists(error)) throw error
+        if (registration !== undefined) await this.#checkOurs(node.name, registration)
       }
     }
+  }
+
+  async #checkOurs(name: string, registration: string): Promise<void> {
+    const { metadata } = await this.#client.get<KubeObject>(resourcePath({ version: 'v1', resource: 'nodes', name }))
+    if (metadata.labels?.[registrationLabel] !== registration) throw nodeExists(name)
+  }
+
+  /** spec.podCIDRs of all Nodes that have any, by name. */
+  async podCIDRs(): Promise<Map<string, string[]>> {
+    const nodes = await this.#list('', 'nodes')
+    const entries = nodes.map(({ metadata, spec }): [string, string[]] => [metadata.name, podCIDRsOf(spec)])
+    return new Map(entries.filter(([, podCIDRs]) => podCIDRs.length > 0))
   }
 
   /** Names of those nodes that are Ready. */
@@ -34,7 +53,7 @@ export class Cluster {
   }
 
   /** What is still missing until everything that was applied runs. */
-  async unfinished(): Promise<string[]> {
+  async unfinished(counts: (resource: string, object: KubeObject) => boolean = () => true): Promise<string[]> {
     const objects: Record<string, KubeObject[]> = {
       deployments: await this.#list('apps', 'deployments'),
       statefulsets: await this.#list('apps', 'statefulsets'),
@@ -42,11 +61,12 @@ export class Cluster {
       jobs: await this.#list('batch', 'jobs'),
       pods: await this.#list('', 'pods'),
     }
-    return unfinished({ list: (resource) => objects[resource] ?? [] })
+    return unfinished({ list: (resource) => (objects[resource] ?? []).filter((object) => counts(resource, object)) })
   }
 
-  async countPods(): Promise<number> {
-    return (await this.#list('', 'pods')).length
+  /** Pods on these nodes. */
+  async countPods(nodes: ReadonlySet<string>): Promise<number> {
+    return (await this.#list('', 'pods')).filter(({ spec }) => nodes.has(spec?.nodeName)).length
   }
 
   async #list(group: string, resource: string): Promise<KubeObject[]> {
@@ -55,6 +75,8 @@ export class Cluster {
     return items
   }
 }
+
+const podCIDRsOf = (spec: KubeObject['spec']): string[] => spec?.podCIDRs ?? (spec?.podCIDR ? [spec.podCIDR] : [])
 
 /** Asks `missing`, and takes an API that does not answer for what is missing. Other faults are thrown. */
 export async function orAway(missing: () => Promise<string[]>): Promise<string[]> {

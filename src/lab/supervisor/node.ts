@@ -1,66 +1,130 @@
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createCgroup, killCgroup } from '../../kernel/cgroup.ts'
 import { netnsPath } from '../../kernel/namespaces.ts'
+import { kubeletIdentityFile } from '../api/certificates.ts'
 import type { LabSpec, NodeProcesses } from '../files.ts'
 import { labFiles } from '../files.ts'
 import type { Log } from '../log.ts'
+import { labCgroup } from '../name.ts'
 import { type Holder, inNode, startHolder } from '../nodes/holder.ts'
 import { agentSocketPath, type LabNode } from '../state.ts'
-import { clusterCIDR, type PlannedNode, serviceCIDR } from '../topology/plan.ts'
+import type { PlannedNode, TopologyPlan } from '../topology/plan.ts'
 import { SupervisedChild } from './child.ts'
 
-/** A node that runs: its holder, kubelet and agent. */
+export interface NodeSurroundings {
+  spec: LabSpec
+  plan: Pick<TopologyPlan, 'clusterCIDRs' | 'serviceCIDRs'>
+  log: Log
+  /** Called after each start and end of a process. */
+  onChange: () => void
+  /** Called when the node has been made again: its holder is another process. */
+  onRemade: () => void
+}
+
+const remakeDelayMs = 500
+
+/**
+ * A node that runs: its holder, kubelet and agent, in a cgroup of its own. When its holder dies, which no real node survives either, everything in the cgroup is ended
+ * and the node is made again in the network namespace that it had, where the agent's tables and routes still are.
+ */
 export class RunningNode {
   readonly plan: PlannedNode
-  private readonly holder: Holder
-  private readonly kubelet: SupervisedChild
-  private readonly agent: SupervisedChild
+  readonly #around: NodeSurroundings
+  readonly #kubelet: SupervisedChild
+  readonly #agent: SupervisedChild
+  #holder: Holder
+  #restarts = 0
+  #stopped = false
 
-  private constructor(plan: PlannedNode, holder: Holder, kubelet: SupervisedChild, agent: SupervisedChild) {
+  private constructor(plan: PlannedNode, around: NodeSurroundings, holder: Holder) {
     this.plan = plan
-    this.holder = holder
-    this.kubelet = kubelet
-    this.agent = agent
+    this.#around = around
+    this.#holder = holder
+    this.#kubelet = this.#child('kubelet', kubeletArguments(around.spec, plan))
+    this.#agent = this.#child('agent', agentArguments(plan, around))
+    this.#watchHolder()
   }
 
-  static async start(plan: PlannedNode, spec: LabSpec, log: Log, onChange: () => void): Promise<RunningNode> {
-    const holder = await startHolder(plan.name, netnsPath(plan.netns))
-    const child = (role: string, args: string[]) =>
-      new SupervisedChild({
-        name: `${plan.name} ${role}`,
-        command: inNode(holder.pid, [...spec.program, ...args]),
-        logFile: join(labFiles(spec.name).logs, `${plan.name}-${role}.log`),
-        log,
-        onChange,
-      })
-    const kubelet = child('kubelet', kubeletArguments(spec.name, plan))
-    return new RunningNode(plan, holder, kubelet, child('agent', agentArguments(spec.name, plan)))
+  /** @throws WeftError LAB_NODE_FAILED */
+  static async start(plan: PlannedNode, around: NodeSurroundings): Promise<RunningNode> {
+    return new RunningNode(plan, around, await makeHolder(plan, around))
   }
 
   get labNode(): LabNode {
-    const { name, address, podCIDR, netns } = this.plan
-    return { name, address, podCIDR, netns, holderPid: this.holder.pid }
+    const { name, addresses, podCIDRs, netns, zone } = this.plan
+    return { name, addresses, podCIDRs, netns, zone, holderPid: this.#holder.pid }
   }
 
   get processes(): NodeProcesses {
-    return { holderPid: this.holder.pid, kubelet: this.kubelet.state, agent: this.agent.state }
+    const children = { kubelet: this.#kubelet.state, agent: this.#agent.state }
+    return { holderPid: this.#holder.pid, restarts: this.#restarts, ...children }
   }
 
   stop(): void {
-    this.kubelet.stop()
-    this.agent.stop()
-    this.holder.process.kill('SIGKILL')
+    this.#stopped = true
+    this.#kubelet.stop()
+    this.#agent.stop()
+    this.#holder.process.kill('SIGKILL')
+  }
+
+  #child(role: string, args: string[]): SupervisedChild {
+    const { spec, log, onChange } = this.#around
+    return new SupervisedChild({
+      name: `${this.plan.name} ${role}`,
+      command: () => inNode(this.#holder.pid, [...spec.program, ...args]),
+      logFile: join(labFiles(spec.name).logs, `${this.plan.name}-${role}.log`),
+      log,
+      onChange,
+    })
+  }
+
+  #watchHolder(): void {
+    this.#holder.process.once('exit', (code, signal) => {
+      if (this.#stopped) return
+      this.#around.log('node lost its holder', { node: this.plan.name, how: signal ?? `exit code ${code}` })
+      void this.#remake()
+    })
+  }
+
+  async #remake(): Promise<void> {
+    this.#restarts++
+    const children = [this.#kubelet, this.#agent]
+    for (const child of children) child.suspend()
+    while (!this.#stopped) {
+      try {
+        await killCgroup(cgroupOf(this.#around.spec.name, this.plan.name))
+        this.#holder = await makeHolder(this.plan, this.#around)
+        break
+      } catch (error) {
+        this.#around.log('node not made again', { node: this.plan.name, error: String(error) })
+        await sleep(remakeDelayMs)
+      }
+    }
+    if (this.#stopped) return
+    this.#watchHolder()
+    for (const child of children) child.resume()
+    this.#around.onRemade()
   }
 }
 
-const kubeletArguments = (lab: string, { name, address, podCIDR }: PlannedNode): string[] => {
-  const { nodeKubeconfig } = labFiles(lab)
-  const node = ['--node-name', name, '--node-ip', address, '--pod-cidr', podCIDR]
+const cgroupOf = (lab: string, node: string): string => `${labCgroup(lab)}/nodes/${node}`
+
+const makeHolder = ({ name, netns }: PlannedNode, { spec }: NodeSurroundings): Promise<Holder> =>
+  startHolder(name, netnsPath(netns), createCgroup(cgroupOf(spec.name, name)))
+
+const kubeletArguments = (spec: LabSpec, { name, addresses, podCIDRs }: PlannedNode): string[] => {
+  const { nodeKubeconfig, api } = labFiles(spec.name)
+  const who = ['--node-name', name, '--node-ip', addresses.join(','), '--pod-cidr', podCIDRs.join(',')]
+  const identity = spec.givenApi === undefined ? ['--identity', join(api, kubeletIdentityFile(name))] : []
+  const node = [...who, ...identity]
   return ['lab', 'node', '--kubeconfig', nodeKubeconfig, ...node]
 }
 
-const agentArguments = (lab: string, { name }: PlannedNode): string[] => {
+const agentArguments = ({ name }: PlannedNode, { spec, plan }: NodeSurroundings): string[] => {
   const runDir = agentSocketPath.slice(0, agentSocketPath.lastIndexOf('/'))
-  const networks = ['--cluster-cidr', clusterCIDR, '--service-cidr', serviceCIDR, '--flannel-backend', 'host-gw']
-  const { nodeKubeconfig } = labFiles(lab)
-  return ['agent', '--kubeconfig', nodeKubeconfig, '--node-name', name, '--run-dir', runDir, ...networks]
+  const ranges = ['--cluster-cidr', plan.clusterCIDRs.join(','), '--service-cidr', plan.serviceCIDRs.join(',')]
+  const { nodeKubeconfig } = labFiles(spec.name)
+  const who = ['--kubeconfig', nodeKubeconfig, '--node-name', name, '--run-dir', runDir]
+  return ['agent', ...who, ...ranges, '--flannel-backend', 'host-gw']
 }

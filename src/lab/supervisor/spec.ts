@@ -1,6 +1,7 @@
 import { WeftError } from '../../model/error.ts'
 import { type LabSpec, labFiles, readJson } from '../files.ts'
 import { checkLabName } from '../name.ts'
+import { planTopology, type TopologyPlan } from '../topology/plan.ts'
 
 /** What the starter of a lab wrote down. @throws WeftError LAB_NAME_INVALID, LAB_NOT_FOUND */
 export function readSpec(name: string): LabSpec {
@@ -14,3 +15,6 @@ export function readSpec(name: string): LabSpec {
     exitCode: 4,
   })
 }
+
+/** How a lab is laid out. @throws WeftError as `planTopology` */
+export const planOf = ({ name, nodes, network }: LabSpec): TopologyPlan => planTopology(name, nodes, network)

@@ -1,21 +1,23 @@
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
 import { untilAborted } from '../../kube/abort.ts'
-import { ApiClient } from '../../kube/client.ts'
-import { loadKubeconfig } from '../../kube/kubeconfig.ts'
+import type { ApiClient } from '../../kube/client.ts'
 import { agentStatus } from '../agent-status.ts'
 import { type LabProcesses, type LabSpec, labFiles, writeJson } from '../files.ts'
 import { jsonLog, type Log } from '../log.ts'
 import { joinLab } from '../process-group.ts'
 import { processIdentity } from '../process-identity.ts'
 import { type LabState, writeLabState } from '../state.ts'
-import { buildTopology } from '../topology/build.ts'
-import { apiPort, clusterCIDR, planTopology, serviceCIDR, type TopologyPlan } from '../topology/plan.ts'
+import { buildTopology, routePods } from '../topology/build.ts'
+import { apiPort, type TopologyPlan } from '../topology/plan.ts'
 import { applyManifests } from './apply.ts'
-import { SupervisedChild } from './child.ts'
-import { apiMissing, Cluster, orAway } from './cluster.ts'
+import { Cluster, orAway } from './cluster.ts'
+import { ControlPlane } from './control-plane.ts'
+import { inTurn } from './in-turn.ts'
 import { RunningNode } from './node.ts'
+import { awaitPodCIDRs } from './pod-cidrs.ts'
 import { sendProgress, toWire } from './progress.ts'
+import { ownObjects } from './own-objects.ts'
+import { planOf } from './spec.ts'
 import { waitUntilNothing } from './wait.ts'
 
 /**
@@ -38,24 +40,31 @@ export async function supervise(spec: LabSpec, signal: AbortSignal): Promise<num
   return 0
 }
 
+/** Nodes that are started at the same time: each runs a dozen short processes and two that take long to load. */
+const parallelNodes = 4
+
 class Supervisor {
   private readonly spec: LabSpec
   private readonly plan: TopologyPlan
   private readonly log: Log = jsonLog('supervisor')
   private readonly startedMs = performance.now()
+  private readonly controlPlane: ControlPlane
   private nodes: RunningNode[] = []
-  private api: SupervisedChild | undefined
+  private ready = false
 
   constructor(spec: LabSpec) {
     this.spec = spec
-    this.plan = planTopology(spec.name, spec.nodes)
+    this.plan = planOf(spec)
+    const { plan, log } = this
+    this.controlPlane = new ControlPlane({ spec, plan, log, onChange: () => this.recordProcesses() })
   }
 
   async bringUp(): Promise<void> {
     mkdirSync(labFiles(this.spec.name).logs, { recursive: true })
     this.recordProcesses()
     await this.phase('network namespaces and links', () => buildTopology(this.plan))
-    const client = await this.phase('API and controllers', () => this.startApi())
+    const title = this.spec.givenApi === undefined ? 'API and controllers' : 'API server reached'
+    const client = await this.phase(title, () => this.startControlPlane())
     try {
       await this.populate(client)
     } finally {
@@ -65,10 +74,10 @@ class Supervisor {
 
   stop(): void {
     for (const node of this.nodes) node.stop()
-    this.api?.stop()
+    this.controlPlane.stop()
   }
 
-  /** From an API without nodes to a lab that is ready. */
+  /** From an API without the lab's nodes to a lab that is ready. */
   private async populate(client: ApiClient): Promise<void> {
     const cluster = new Cluster(client)
     await this.phase(`nodes Ready: ${this.plan.nodes.length}`, () => this.startNodes(cluster))
@@ -76,36 +85,36 @@ class Supervisor {
     await this.phase(`objects applied: ${this.spec.manifests.length}`, () =>
       applyManifests(client, this.spec.manifests),
     )
-    await this.phase('pods running', () => this.wait('not everything is running', () => cluster.unfinished()))
+    const names = new Set(this.plan.nodes.map(({ name }) => name))
+    const counts = this.spec.givenApi && ownObjects(this.spec.manifests, names)
+    await this.phase('pods running', () => this.wait('not everything is running', () => cluster.unfinished(counts)))
     await this.phase('agents in sync', () => this.wait('agents are not in sync', () => this.agentsMissing()))
-    writeLabState(this.state(true))
+    this.ready = true
+    this.recordState()
     const seconds = (performance.now() - this.startedMs) / 1000
-    sendProgress({ type: 'ready', seconds, pods: await cluster.countPods() })
+    sendProgress({ type: 'ready', seconds, pods: await cluster.countPods(names) })
     this.log('lab ready', { seconds })
   }
 
-  private async startApi(): Promise<ApiClient> {
-    const { logs, kubeconfig } = labFiles(this.spec.name)
-    const api = new SupervisedChild({
-      name: 'api',
-      command: [...this.spec.program, 'lab', 'api', '--name', this.spec.name],
-      logFile: join(logs, 'api.log'),
-      log: this.log,
-      onChange: () => this.recordProcesses(),
-    })
-    this.api = api
-    this.recordProcesses()
-    await this.wait('the API does not answer', () => apiMissing(kubeconfig, api.state.lastExit))
-    return new ApiClient(await loadKubeconfig(kubeconfig))
+  private async startControlPlane(): Promise<ApiClient> {
+    const missing = await this.controlPlane.start()
+    await this.wait('the API does not answer', missing)
+    this.controlPlane.startController()
+    return this.controlPlane.client()
   }
 
   private async startNodes(cluster: Cluster): Promise<void> {
-    await cluster.createNodes(this.plan.nodes)
-    const start = (node: TopologyPlan['nodes'][number]) =>
-      RunningNode.start(node, this.spec, this.log, () => this.recordProcesses())
-    this.nodes = await Promise.all(this.plan.nodes.map(start))
+    await cluster.createNodes(this.plan.nodes, this.spec.givenApi?.registration)
+    const planned = await awaitPodCIDRs(cluster, this.plan, {
+      wait: (what, missing) => this.wait(what, missing),
+      allocator: () => this.controlPlane.controllerExit,
+    })
+    await routePods(this.plan, planned)
+    const { spec, plan, log } = this
+    const around = { spec, plan, log, onChange: () => this.recordProcesses(), onRemade: () => this.recordState() }
+    this.nodes = await inTurn(planned, parallelNodes, (node) => RunningNode.start(node, around))
     this.recordProcesses()
-    writeLabState(this.state(false))
+    this.recordState()
     await this.wait('nodes are not Ready', () => this.nodesMissing(cluster))
   }
 
@@ -145,24 +154,29 @@ class Supervisor {
     const nodes = this.nodes.map((node) => [node.plan.name, node.processes] as const)
     const processes: LabProcesses = {
       supervisor: processIdentity(process.pid) ?? '',
-      api: this.api?.state ?? { restarts: 0 },
+      ...this.controlPlane.processes,
       nodes: Object.fromEntries(nodes),
     }
     writeJson(labFiles(this.spec.name).processes, processes)
   }
 
-  private state(ready: boolean): LabState {
-    return {
-      name: this.spec.name,
+  private recordState(): void {
+    const { spec, plan, nodes, ready } = this
+    const { families, serviceCIDRs, clusterCIDRs } = plan
+    const state: LabState = {
+      name: spec.name,
       supervisorPid: process.pid,
-      kubeconfig: labFiles(this.spec.name).kubeconfig,
-      serviceCIDR,
-      clusterCIDR,
-      apiAddress: this.plan.api.address,
+      kubeconfig: labFiles(spec.name).kubeconfig,
+      families,
+      serviceCIDRs,
+      clusterCIDRs,
+      apiAddress: plan.api.addresses[0] ?? '',
       apiPort,
-      nodes: this.nodes.map((node) => node.labNode),
-      client: this.plan.client,
+      nodes: nodes.map((node) => node.labNode),
+      client: { netns: plan.client.netns, addresses: plan.client.addresses },
+      router: { netns: plan.router.netns, addresses: plan.router.addresses },
       ready,
     }
+    writeLabState(state)
   }
 }

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { WeftError } from '../../model/error.ts'
 
 const pollMs = 50
+/** Asking takes a fifth of the time at most, however many objects there are. */
+const restPerQuestion = 4
 /** A reader who waits hears after this time what is missing, and then whenever that changes. */
 const reportAfterMs = 5_000
 
@@ -27,6 +29,7 @@ export async function waitUntilNothing(
   const reportAtMs = performance.now() + reportAfterMs
   let reported = ''
   for (;;) {
+    const askedMs = performance.now()
     const left = await missing()
     if (left.length === 0) return
     const nowMs = performance.now()
@@ -35,7 +38,7 @@ export async function waitUntilNothing(
       reported = left.join()
       onWaiting(brief(left))
     }
-    await sleep(pollMs)
+    await sleep(Math.max(pollMs, restPerQuestion * (nowMs - askedMs)))
   }
 }
 

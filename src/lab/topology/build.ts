@@ -3,7 +3,8 @@ import { ipBatch } from '../../kernel/ip.ts'
 import { createNetns } from '../../kernel/namespaces.ts'
 import { writeSysctl } from '../../kernel/sysctl.ts'
 import { WeftError } from '../../model/error.ts'
-import { addressBatches, type Batch, linkBatches } from './links.ts'
+import type { LabNode } from '../state.ts'
+import { addressBatches, type Batch, linkBatches, podRouteBatch } from './links.ts'
 import { namespacesOf, type TopologyPlan } from './plan.ts'
 import { sysctlsOf } from './sysctls.ts'
 
@@ -11,32 +12,43 @@ import { sysctlsOf } from './sysctls.ts'
  * Makes the namespaces, links, addresses and routes of a lab. The host's own namespace is not touched. What a failure
  * leaves is removed by `removeLab`.
  *
- * @throws WeftError LAB_BRIDGE_NETFILTER_MISSING before anything is made; KernelError or COMMAND_FAILED from the kernel
+ * @throws WeftError LAB_IPV6_MISSING before anything is made; KernelError or COMMAND_FAILED from the kernel
  */
 export async function buildTopology(plan: TopologyPlan): Promise<void> {
-  checkBridgeNetfilter()
+  const hasIPv6 = existsSync('/proc/sys/net/ipv6')
+  if (plan.families.includes('IPv6') && !hasIPv6) throw noIPv6()
   await inParallel(namespacesOf(plan), createNetns)
-  for (const { netns, key, value } of sysctlsOf(plan)) writeSysctl(netns, key, value)
+  for (const { netns, key, value } of sysctlsOf(plan, hasIPv6)) writeSysctl(netns, key, value)
   await runBatches(linkBatches(plan))
   await runBatches(addressBatches(plan))
+}
+
+/** Teaches the router the way to the pods of these nodes; done again it changes nothing. @throws KernelError */
+export async function routePods(
+  plan: TopologyPlan,
+  nodes: readonly Pick<LabNode, 'addresses' | 'podCIDRs'>[],
+): Promise<void> {
+  await runBatches([podRouteBatch(plan, nodes)])
 }
 
 const runBatches = (batches: Batch[]): Promise<void> =>
   inParallel(batches, ({ netns, lines }) => ipBatch(lines, { netns }))
 
+const atOnce = 8
+
+/** A few at a time: a hundred processes of ip(8) at once only wait for each other. */
 async function inParallel<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
-  await Promise.all(items.map(work))
+  const waiting = items.values()
+  const worker = async (): Promise<void> => {
+    for (const item of waiting) await work(item)
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
-/** Every new namespace has these sysctls once the module is loaded (net/bridge/br_netfilter_hooks.c). */
-function checkBridgeNetfilter(): void {
-  if (existsSync('/proc/sys/net/bridge/bridge-nf-call-iptables')) return
-  throw new WeftError(
-    'the kernel module br_netfilter is not loaded, so Services between pods of one node would not work',
-    {
-      code: 'LAB_BRIDGE_NETFILTER_MISSING',
-      fault: 'user',
-      remedy: 'modprobe br_netfilter',
-    },
-  )
-}
+const noIPv6 = (): WeftError =>
+  new WeftError('this kernel has no IPv6', {
+    code: 'LAB_IPV6_MISSING',
+    fault: 'user',
+    where: '/proc/sys/net/ipv6',
+    remedy: 'modprobe ipv6, boot without ipv6.disable=1, or start the lab without --ipv6 and --dual-stack',
+  })
