@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 
-/** What the server proves itself with, PEM. */
+/** What somebody proves itself with, PEM. */
 export interface Identity {
   ca: string
   certificate: string
@@ -73,8 +73,35 @@ async function pem(key: webcrypto.CryptoKey): Promise<string> {
   return `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`
 }
 
-/** What the server proved itself with last: making it anew takes a third of the time of a start. */
-interface Kept {
+/** What a certificate says, besides names and addresses. */
+interface Holder {
+  /** Below the folder: where certificate and key are kept. */
+  file: string
+  /** Distinguished name (RFC 4514). */
+  subject: string
+  usage: 'serverAuth' | 'clientAuth'
+}
+
+const apiServer: Holder = { file: 'server.json', subject: 'CN=kube-apiserver', usage: 'serverAuth' }
+
+/** As whom the API server asks a kubelet; name and group as kubeadm has them. */
+const kubeletClient: Holder = {
+  file: 'kubelet-client.json',
+  subject: 'CN=kube-apiserver-kubelet-client, O=system:masters',
+  usage: 'clientAuth',
+}
+
+/** Below the folder: what the kubelet of a node serves with (KeptIdentity). */
+export const kubeletIdentityFile = (nodeName: string): string => `kubelet-${nodeName}.json`
+
+const kubelet = (nodeName: string): Holder => ({
+  file: kubeletIdentityFile(nodeName),
+  subject: `CN=system:node:${nodeName}, O=system:nodes`,
+  usage: 'serverAuth',
+})
+
+/** What somebody proved itself with last, as it is in its file: making it anew takes a third of the time of a start. */
+export interface KeptIdentity {
   names: string[]
   /** Milliseconds since the epoch. */
   renewAfter: number
@@ -87,29 +114,41 @@ const certificateDays = 365
  * A certificate for the names and addresses, signed by the CA in the folder, which is made if it is not there. EC P-256. The one that was made for the
  * same names is used again for half of its life.
  */
-export async function serverIdentity(dir: string, names: readonly string[]): Promise<Identity> {
-  const file = join(dir, 'server.json')
+export const serverIdentity = (dir: string, names: readonly string[]): Promise<Identity> =>
+  identityOf(dir, apiServer, names)
+
+/** What the API server shows to kubelets, of the same CA and kept as long. */
+export const kubeletClientIdentity = (dir: string): Promise<Identity> => identityOf(dir, kubeletClient, [])
+
+/** What the kubelet of a node serves with, of the same CA and kept as long. */
+export const kubeletIdentity = (dir: string, nodeName: string, addresses: readonly string[]): Promise<Identity> =>
+  identityOf(dir, kubelet(nodeName), [nodeName, ...addresses])
+
+async function identityOf(dir: string, holder: Holder, names: readonly string[]): Promise<Identity> {
+  const file = join(dir, holder.file)
   const wanted = [...new Set(names)].sort()
   const kept = keptIn(file)
   if (kept !== undefined && kept.renewAfter > Date.now() && kept.names.join() === wanted.join() && isSigned(dir, kept))
     return kept.identity
-  const identity = await newIdentity(dir, wanted)
+  const identity = await newIdentity(dir, holder, wanted)
   const renewAfter = Date.now() + (certificateDays / 2) * dayMs
-  writeFileSync(`${file}.new`, JSON.stringify({ names: wanted, renewAfter, identity } satisfies Kept), { mode: 0o600 })
+  writeFileSync(`${file}.new`, JSON.stringify({ names: wanted, renewAfter, identity } satisfies KeptIdentity), {
+    mode: 0o600,
+  })
   renameSync(`${file}.new`, file)
   return identity
 }
 
-function keptIn(file: string): Kept | undefined {
+function keptIn(file: string): KeptIdentity | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Kept
+    return JSON.parse(readFileSync(file, 'utf8')) as KeptIdentity
   } catch {
     return undefined
   }
 }
 
 /** Whether it is of the CA that is in the folder now. */
-function isSigned(dir: string, { identity }: Kept): boolean {
+function isSigned(dir: string, { identity }: KeptIdentity): boolean {
   try {
     return readFileSync(caFiles(dir).certificate, 'utf8').trim() === identity.ca.trim()
   } catch {
@@ -117,7 +156,7 @@ function isSigned(dir: string, { identity }: Kept): boolean {
   }
 }
 
-async function newIdentity(dir: string, names: readonly string[]): Promise<Identity> {
+async function newIdentity(dir: string, { subject, usage }: Holder, names: readonly string[]): Promise<Identity> {
   const x509 = await library()
   x509.cryptoProvider.set(webcrypto)
   const ca = await loadCa(x509, dir)
@@ -125,7 +164,7 @@ async function newIdentity(dir: string, names: readonly string[]): Promise<Ident
   const certificate = await x509.X509CertificateGenerator.create(
     {
       serialNumber: randomBytes(16).toString('hex'),
-      subject: 'CN=kube-apiserver',
+      subject,
       issuer: ca.certificate.subject,
       notBefore: new Date(Date.now() - dayMs),
       notAfter: new Date(Date.now() + certificateDays * dayMs),
@@ -135,10 +174,8 @@ async function newIdentity(dir: string, names: readonly string[]): Promise<Ident
       extensions: [
         new x509.BasicConstraintsExtension(false, undefined, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-        new x509.SubjectAlternativeNameExtension(
-          names.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value })),
-        ),
+        new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[usage]]),
+        ...(names.length === 0 ? [] : [alternativeNames(x509, names)]),
         await x509.AuthorityKeyIdentifierExtension.create(ca.certificate, false, webcrypto),
       ],
     },
@@ -150,6 +187,11 @@ async function newIdentity(dir: string, names: readonly string[]): Promise<Ident
     key: await pem(keys.privateKey),
   }
 }
+
+const alternativeNames = (x509: X509, names: readonly string[]) =>
+  new x509.SubjectAlternativeNameExtension(
+    names.map((value) => ({ type: isIP(value) === 0 ? ('dns' as const) : ('ip' as const), value })),
+  )
 
 /** The bearer token in the folder, made if it is not there. */
 export function bearerToken(dir: string): string {

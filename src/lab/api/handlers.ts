@@ -43,7 +43,7 @@ export class Handlers {
   async handle(request: ResourceRequest, response: ServerResponse): Promise<Answer | undefined> {
     const { kind, verb, warnings, subresource } = request
     if (kind.elsewhere.some(({ name }) => name === subresource))
-      throw badRequest(`${kind.plural}/${subresource} is not served here`)
+      throw badRequest(`${kind.plural}/${subresource} is not served here${insteadOf(subresource)}`)
     if (kind.deprecation !== undefined) warn(response, kind.deprecation)
     if (verb === 'watch') {
       this.#watch(request, response)
@@ -249,6 +249,12 @@ export class Handlers {
     return json(200, scaleOf(kind, this.#store.update(kind.resource, scaled(kind, old, scale), options)))
   }
 }
+
+/** What does the same in a lab; `kubectl debug` asks for ephemeral containers. */
+const insteadOf = (subresource: string | undefined): string =>
+  subresource === 'ephemeralcontainers'
+    ? ": run programs of this machine in the pod with 'weft lab exec' or kubectl exec"
+    : ''
 
 /** A real server looks twice at the metadata of a patched object, and says twice what is wrong. */
 const twice = (error: FieldError): FieldError[] => [error, error]

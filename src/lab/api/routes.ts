@@ -1,11 +1,13 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Json } from './access.ts'
 import { accessError, admin, anonymous, type User } from './authorization.ts'
 import { objectFromBody } from './body.ts'
 import * as discovery from './discovery.ts'
 import type { Handlers } from './handlers.ts'
 import { openapiV2, openapiV2Protobuf, openapiV3, openapiV3Index, protobufType, wantsProtobuf } from './openapi.ts'
+import { type Connector, connectRequest } from './proxy/index.ts'
 import type { KindRegistry } from './registry.ts'
 import { resourceRequest } from './request.ts'
 import { badRequest, internalError, methodNotAllowed, noSuchResource, StatusError, unauthorized } from './status.ts'
@@ -13,6 +15,7 @@ import { badRequest, internalError, methodNotAllowed, noSuchResource, StatusErro
 /** What the router needs to know of its server. */
 export interface RouterOptions {
   handlers: Handlers
+  connector: Connector
   kinds: KindRegistry
   token: string
   users: ReadonlyArray<{ name: string; token: string }>
@@ -59,6 +62,48 @@ export function router(options: RouterOptions): (message: IncomingMessage, respo
   }
 }
 
+/** Answers every request that asks for another protocol on its connection (exec, port-forward); never throws. */
+export function upgrader(options: RouterOptions): (message: IncomingMessage, socket: Socket, head: Buffer) => void {
+  const authenticate = authenticator(options)
+  const answer = router(options)
+  return (message, socket, head) => {
+    // A client that goes away in the middle is nobody's error.
+    socket.on('error', () => {})
+    const response = responseOn(message, socket)
+    const upgrade = async (): Promise<void> => {
+      const connect = connectOf(message, authenticate)
+      if (connect === undefined) return answer(message, response)
+      const take = (): Socket => {
+        response.detachSocket(socket)
+        return socket
+      }
+      await options.connector.upgrade(connect, head, take)
+    }
+    upgrade().catch((error: unknown) => fail(response, error, options.onError))
+  }
+}
+
+/** A response on a connection that HTTP has let go of; it is the last one there. */
+function responseOn(message: IncomingMessage, socket: Socket): ServerResponse {
+  const response = new ServerResponse(message)
+  response.shouldKeepAlive = false
+  response.assignSocket(socket)
+  response.once('finish', () => socket.end())
+  return response
+}
+
+/** @throws StatusError 400, 401, 403, 405 */
+function connectOf(
+  message: IncomingMessage,
+  authenticate: (message: IncomingMessage) => User,
+): ReturnType<typeof connectRequest> {
+  const url = urlOf(message.url ?? '/')
+  const connect = connectRequest(message, url)
+  const refused = connect && accessError(authenticate(message), message, url)
+  if (refused !== undefined) throw refused
+  return connect
+}
+
 async function route(
   message: IncomingMessage,
   response: ServerResponse,
@@ -76,6 +121,8 @@ async function route(
     staticAnswer(message, response, url, options)
     return
   }
+  const connect = connectRequest(message, url)
+  if (connect !== undefined) return options.connector.answer(connect, response)
   const request = /^\/apis?(\/|$)/.test(url.pathname) ? resourceRequest(message, url, options.kinds) : undefined
   if (request === undefined) {
     respond(response, 404, 'text/plain; charset=utf-8', '404 page not found\n')

@@ -3,12 +3,14 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { bootstrap } from './bootstrap.ts'
-import { bearerToken, serverIdentity } from './certificates.ts'
+import { bearerToken, kubeletClientIdentity, serverIdentity } from './certificates.ts'
 import { Handlers } from './handlers.ts'
 import { kubeconfigText } from './kubeconfig.ts'
 import { Journal } from './persist/journal.ts'
 import { lockFolder } from './persist/lock.ts'
-import { router } from './routes.ts'
+import { type Dial, dialFromHere } from './proxy/dial.ts'
+import { Connector } from './proxy/index.ts'
+import { router, upgrader } from './routes.ts'
 import { MemoryStore } from './store.ts'
 import { WatchHub } from './watch.ts'
 
@@ -23,8 +25,10 @@ export interface ApiOptions {
   advertise?: { address: string; port: number }
   /** Sockets that are bound and listen already, e.g. in other network namespaces. */
   listeners?: ReadonlyArray<{ fd: number }>
-  /** Port on 127.0.0.1; 0: any. */
+  /** Port on 127.0.0.1, if it is free; 0: any. */
   loopbackPort?: number
+  /** How to reach kubelets, pods and Services, e.g. from another network namespace; from this process's by default. */
+  dial?: Dial
   /** 0 ≤ x < 1; for generated names, addresses and ports. */
   random?: () => number
   /** False: no garbage collector and no end of namespaces, as with an API server that no controllers watch. */
@@ -83,8 +87,9 @@ async function start(
   const identity = await serverIdentity(options.dir, [...ownNames, ...addresses(store, advertise?.address)])
   const hub = new WatchHub(store, () => journal.flush(), onError)
   const listening = { serverAddress: '' }
-  const handle = router({
+  const routing = {
     handlers: new Handlers(store, hub),
+    connector: new Connector(store, options.dial ?? dialFromHere, await kubeletClientIdentity(options.dir)),
     kinds: store.kinds,
     token,
     users: options.users ?? [],
@@ -93,9 +98,11 @@ async function start(
     },
     beforeAnswer: () => journal.flush(),
     onError,
-  })
+  }
+  const handle = router(routing)
+  const upgrade = upgrader(routing)
   const tls = { key: identity.key, cert: identity.certificate, keepAliveTimeout: keepAliveMs }
-  const create = (): Server => createServer(tls, handle)
+  const create = (): Server => createServer(tls, handle).on('upgrade', upgrade)
   const serve = async (where: Parameters<typeof listen>[1]): Promise<Server> => {
     const server = create()
     await listen(server, where)
@@ -103,7 +110,7 @@ async function start(
     closers.push(() => close(server, sockets))
     return server
   }
-  const loopback = await serve({ host: '127.0.0.1', port: options.loopbackPort ?? 0 })
+  const loopback = await serveLoopback(serve, options.loopbackPort ?? 0)
   const { port } = loopback.address() as AddressInfo
   listening.serverAddress = `${advertise?.address ?? '127.0.0.1'}:${advertise?.port ?? port}`
   bootstrap(store, advertise ?? { port })
@@ -145,6 +152,20 @@ const addresses = (store: MemoryStore, advertised: string | undefined): string[]
   store.allocations.firstAddress,
   ...(advertised === undefined ? [] : [advertised]),
 ]
+
+/** The port of the last time may be somebody else's by now. The kubeconfig says which one it is. */
+async function serveLoopback(
+  serve: (where: { host: string; port: number }) => Promise<Server>,
+  port: number,
+): Promise<Server> {
+  const host = '127.0.0.1'
+  try {
+    return await serve({ host, port })
+  } catch (error) {
+    if (port === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    return serve({ host, port: 0 })
+  }
+}
 
 function listen(server: Server, where: { host: string; port: number } | { fd: number }): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -2,14 +2,16 @@
 export interface Conflist {
   cniVersion: string
   name: string
+  disableCheck?: boolean
   plugins: ({ type: string } & Record<string, unknown>)[]
 }
 
 /**
- * The pod network of one node, from the reference plugins: a bridge with the node's pod CIDR. The bridge reflects (hairpin),
- * so that a pod reaches itself through its own Service. Addresses are remembered below /run, which is the node's own.
+ * The pod network of one node, from the reference plugins: a bridge with the node's pod CIDRs (a range each for host-local, so that a pod gets an
+ * address of each family, and a default route). The bridge reflects (hairpin), so that a pod reaches itself through its own Service.
+ * Addresses are remembered in host-local's /var/lib/cni/networks, which is the node's own.
  */
-export const nodeConflist = (podCIDR: string): Conflist => ({
+export const nodeConflist = (podCIDRs: readonly string[]): Conflist => ({
   cniVersion: '0.4.0',
   name: 'weft',
   plugins: [
@@ -19,7 +21,7 @@ export const nodeConflist = (podCIDR: string): Conflist => ({
       isDefaultGateway: true,
       hairpinMode: true,
       ipMasq: false,
-      ipam: { type: 'host-local', ranges: [[{ subnet: podCIDR }]], dataDir: '/run/cni/networks' },
+      ipam: { type: 'host-local', ranges: podCIDRs.map((subnet) => [{ subnet }]) },
     },
   ],
 })

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
-import { cachedResult, cniAdd, cniDel } from './cni.ts'
+import { cachedContainers, cachedResult, cniAdd, cniCheck, cniDel } from './cni.ts'
 import type { Conflist } from './cni-conflist.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'weft-cni-'))
@@ -62,6 +62,40 @@ describe('cni', () => {
     ])
     expect(calls.every((call) => call['input'].prevResult.dns !== undefined)).toBe(true)
     expect(await cachedResult(chain, attachment, options)).toBeUndefined()
+  })
+
+  it('checks in order with the result of ADD and the network as it was then', async () => {
+    fakePlugin('first', '{"ips":[{"address":"10.0.0.2/24"}]}')
+    fakePlugin('second', '{"ips":[{"address":"10.0.0.3/24"}]}')
+    const chain = network('first', 'second')
+    await cniAdd(chain, attachment, options)
+    takeCalls()
+    expect(await cachedContainers('n', 'eth0', options.cacheDir)).toEqual(['c1'])
+
+    const changed = { ...chain, plugins: [{ type: 'first', own: 'changed' }] }
+    expect(await cniCheck(changed, attachment, options)).toEqual({ ips: [{ address: '10.0.0.3/24' }] })
+    const calls = takeCalls()
+    expect(calls.map((call) => [call['command'], call['input'].own])).toEqual([
+      ['CHECK', 'first'],
+      ['CHECK', 'second'],
+    ])
+    expect(calls.every((call) => call['input'].prevResult.ips[0].address === '10.0.0.3/24')).toBe(true)
+
+    fakePlugin('second', '{"code":100,"msg":"no link"}', 1)
+    await expect(cniCheck(chain, attachment, options)).rejects.toThrow('CNI plugin "second" failed at CHECK: no link')
+    fakePlugin('second', '')
+    await cniDel(chain, attachment, options)
+    await expect(cniCheck(chain, attachment, options)).rejects.toThrow('no ADD to the network "n" is remembered')
+  })
+
+  it('asks nothing of a network that cannot be checked', async () => {
+    fakePlugin('first', '{"ips":[]}')
+    const old = { ...network('first'), cniVersion: '0.3.1' }
+    await cniAdd(old, attachment, options)
+    takeCalls()
+    expect(await cniCheck(old, attachment, options)).toEqual({ ips: [] })
+    await cniDel(old, attachment, options)
+    expect(takeCalls().map((call) => call['command'])).toEqual(['DEL'])
   })
 
   it("passes on a plugin's error in its own words", async () => {

@@ -1,4 +1,4 @@
-import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from '../../kernel/process.ts'
 import { WeftError } from '../../model/error.ts'
@@ -25,7 +25,13 @@ export interface CniOptions {
   cacheDir: string
 }
 
-type Command = 'ADD' | 'DEL'
+type Command = 'ADD' | 'CHECK' | 'DEL'
+
+/** What an ADD left for later: DEL and CHECK use the network as it was then, and its result. */
+interface CachedAttachment {
+  network: Conflist
+  result: CniResult
+}
 
 /**
  * Runs the plugins of a network in order; each gets the result of the one before.
@@ -40,15 +46,34 @@ export async function cniAdd(network: Conflist, attachment: Attachment, options:
     result = parseResult(plugin.type, output)
   }
   await mkdir(options.cacheDir, { recursive: true })
-  await writeFile(cacheFile(network, attachment, options), JSON.stringify(result ?? {}))
-  return result ?? {}
+  const cached: CachedAttachment = { network, result: result ?? {} }
+  await writeFile(cacheFile(network, attachment, options), JSON.stringify(cached))
+  return cached.result
 }
+
+/**
+ * Asks the plugins, in order, whether the attachment is still as their ADD left it. Networks older than 0.4.0, and those that say `disableCheck`, have
+ * nothing to ask (CNI specification, "CHECK").
+ *
+ * @throws WeftError CNI_FAILED with what a plugin found; CNI_NOT_ADDED where no ADD is remembered
+ */
+export async function cniCheck(network: Conflist, attachment: Attachment, options: CniOptions): Promise<CniResult> {
+  const cached = await readCache(network, attachment, options)
+  if (cached === undefined) throw notAdded(network)
+  if (!isCheckable(cached.network)) return cached.result
+  for (const plugin of cached.network.plugins)
+    await runPlugin('CHECK', cached.network, plugin, attachment, options, cached.result)
+  return cached.result
+}
+
+const isCheckable = ({ cniVersion, disableCheck }: Conflist): boolean =>
+  disableCheck !== true && !/^0\.[0-3]\./.test(cniVersion)
 
 /** Runs the plugins in reverse order with the cached result. Idempotent, as DEL of a plugin has to be. */
 export async function cniDel(network: Conflist, attachment: Attachment, options: CniOptions): Promise<void> {
-  const previous = await cachedResult(network, attachment, options)
-  for (const plugin of network.plugins.toReversed()) {
-    await runPlugin('DEL', network, plugin, attachment, options, previous)
+  const { network: added, result } = (await readCache(network, attachment, options)) ?? { network, result: undefined }
+  for (const plugin of added.plugins.toReversed()) {
+    await runPlugin('DEL', added, plugin, attachment, options, result)
   }
   await rm(cacheFile(network, attachment, options), { force: true })
 }
@@ -59,8 +84,39 @@ export async function cachedResult(
   attachment: Attachment,
   options: CniOptions,
 ): Promise<CniResult | undefined> {
+  return (await readCache(network, attachment, options))?.result
+}
+
+/** The container ids that are attached to a network, by what ADD remembered. */
+export async function cachedContainers(network: string, ifname: string, cacheDir: string): Promise<string[]> {
+  const names = await readdir(cacheDir).catch(() => [])
+  const [start, end] = [`${network}-`, `-${ifname}.json`]
+  return names
+    .filter((name) => name.startsWith(start) && name.endsWith(end))
+    .map((name) => name.slice(start.length, -end.length))
+}
+
+/** The network that an attachment was made in, as it was then; undefined if none is remembered. */
+export async function cachedNetwork(
+  { containerId, ifname }: Attachment,
+  cacheDir: string,
+): Promise<Conflist | undefined> {
+  const names = await readdir(cacheDir).catch(() => [])
+  const found = names.find((name) => name.endsWith(`-${containerId}-${ifname}.json`))
+  return found === undefined ? undefined : (await readJson(join(cacheDir, found)))?.network
+}
+
+async function readCache(
+  network: Conflist,
+  attachment: Attachment,
+  options: CniOptions,
+): Promise<CachedAttachment | undefined> {
+  return readJson(cacheFile(network, attachment, options))
+}
+
+async function readJson(file: string): Promise<CachedAttachment | undefined> {
   try {
-    return JSON.parse(await readFile(cacheFile(network, attachment, options), 'utf8')) as CniResult
+    return JSON.parse(await readFile(file, 'utf8')) as CachedAttachment
   } catch {
     return undefined
   }
@@ -122,6 +178,13 @@ function errorText(stdout: string): string | undefined {
     return undefined
   }
 }
+
+const notAdded = ({ name }: Conflist): WeftError =>
+  new WeftError(`no ADD to the network "${name}" is remembered`, {
+    code: 'CNI_NOT_ADDED',
+    fault: 'internal',
+    where: name,
+  })
 
 const cniError = (type: string, command: Command, reason: string): WeftError =>
   new WeftError(`CNI plugin "${type}" failed at ${command}: ${reason}`, {

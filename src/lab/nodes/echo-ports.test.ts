@@ -31,13 +31,37 @@ describe('echoPorts', () => {
     expect(texts(pod([]), service({ port: 53, targetPort: 'dns' }, { app: 'cart' }))).toEqual([])
   })
 
-  it('leaves out other namespaces, other labels, no selector, SCTP', () => {
+  it('leaves out other namespaces, other labels, no selector', () => {
     const others = [
       service({ port: 1 }, { app: 'cart' }, 'other'),
       service({ port: 2 }, { app: 'cart', tier: 'front' }),
       service({ port: 3 }),
-      service({ port: 4, protocol: 'SCTP' }, { app: 'cart' }),
     ]
     expect(texts(pod([]), ...others)).toEqual([])
   })
+
+  it('knows SCTP', () => {
+    expect(texts(pod([{ containerPort: 5, protocol: 'SCTP' }]))).toEqual(['SCTP/5'])
+  })
+
+  it('leaves ports to a container that runs a program, and says whose the others are', () => {
+    const containers: Container[] = [
+      { name: 'own', image: 'host', ports: [{ containerPort: 80 }] },
+      { name: 'web', image: 'nginx', ports: [{ containerPort: 81 }] },
+    ]
+    const mixed: Pod = {
+      ...pod([]),
+      spec: { containers, initContainers: [sidecar, { name: 'i', ports: [{ containerPort: 84 }] }] },
+    }
+    expect(echoPorts(mixed, [service({ port: 80 }, { app: 'cart' }), service({ port: 82 }, { app: 'cart' })])).toEqual([
+      { protocol: 'TCP', port: 81, container: 'web' },
+      { protocol: 'TCP', port: 83, container: 'side' },
+      { protocol: 'TCP', port: 82, container: 'web' },
+    ])
+    expect(
+      texts({ ...mixed, spec: { containers: containers.slice(0, 1) } }, service({ port: 9 }, { app: 'cart' })),
+    ).toEqual([])
+  })
 })
+
+const sidecar: Container = { name: 'side', restartPolicy: 'Always', ports: [{ containerPort: 83 }] }

@@ -39,7 +39,7 @@ describe.skipIf(!isRoot)('PodEcho (needs root: opens sockets in a network namesp
   }
 
   it('answers HTTP with who it is and what it saw', async () => {
-    expect(await echo.setPorts([{ protocol: 'TCP', port: 8080 }])).toEqual([])
+    expect(await echo.setPorts([{ protocol: 'TCP', port: 8080, container: 'c' }])).toEqual([])
     expect(parseEchoReply(await askHttp(8080))).toMatchObject({
       ...identity,
       protocol: 'TCP',
@@ -53,7 +53,7 @@ describe.skipIf(!isRoot)('PodEcho (needs root: opens sockets in a network namesp
   })
 
   it('answers a datagram from the address that it was sent to', async () => {
-    await echo.setPorts([{ protocol: 'UDP', port: 53 }])
+    await echo.setPorts([{ protocol: 'UDP', port: 53, container: 'c' }])
     const client = await udpSocket(namespace)
     client.send('?', 53, address)
     const [message, from] = (await once(client, 'message')) as [Buffer, { address: string; port: number }]
@@ -62,12 +62,49 @@ describe.skipIf(!isRoot)('PodEcho (needs root: opens sockets in a network namesp
     expect(parseEchoReply(message.toString())).toMatchObject({ ...identity, protocol: 'UDP', localPort: 53 })
   })
 
+  it('serves both families of a pod, and tells of each request', async () => {
+    const six = 'fd00:9::7'
+    await mustRun('ip', ['-n', name, 'address', 'add', `${six}/128`, 'dev', 'lo', 'nodad'])
+    const lines: string[] = []
+    const both = new PodEcho(NetworkNamespace.named(name), identity, [address, six], (container, line) =>
+      lines.push(`${container}: ${line}`),
+    )
+    expect(
+      await both.setPorts([
+        { protocol: 'TCP', port: 7070, container: 'web' },
+        { protocol: 'UDP', port: 7070, container: 'dns' },
+      ]),
+    ).toEqual([])
+    for (const host of [address, six]) {
+      const createConnection = () => connectTcp(namespace, { address: host, port: 7070 })
+      const [response] = await once(get({ path: '/x', createConnection }), 'response')
+      let text = ''
+      for await (const chunk of response) text += String(chunk)
+      expect(parseEchoReply(text)).toMatchObject({ localAddress: host, podIP: address })
+    }
+    const client = await udpSocket(namespace, { address: six })
+    client.send('?', 7070, six)
+    const [message] = (await once(client, 'message')) as [Buffer]
+    client.close()
+    expect(parseEchoReply(message.toString())).toMatchObject({ localAddress: six, protocol: 'UDP' })
+    expect(lines).toEqual([`web: GET /x ${address}`, `web: GET /x ${six}`, `dns: UDP :7070 ${six}`])
+    await both.close()
+  })
+
+  it('serves SCTP, or says once that the kernel has none', async () => {
+    const sctp = new PodEcho(NetworkNamespace.named(name), identity)
+    const errors = await sctp.setPorts([{ protocol: 'SCTP', port: 9, container: 'c' }])
+    if (errors.length > 0) expect(errors[0]?.message).toMatch(/cannot serve SCTP\/9: .*EPROTONOSUPPORT/)
+    else expect(sctp.openPorts).toEqual(['SCTP/9'])
+    await sctp.close()
+  })
+
   it('opens and closes ports as they come and go', async () => {
     await echo.setPorts([
-      { protocol: 'TCP', port: 1 },
-      { protocol: 'TCP', port: 2 },
+      { protocol: 'TCP', port: 1, container: 'c' },
+      { protocol: 'TCP', port: 2, container: 'c' },
     ])
-    await echo.setPorts([{ protocol: 'TCP', port: 2 }])
+    await echo.setPorts([{ protocol: 'TCP', port: 2, container: 'c' }])
     expect(echo.openPorts).toEqual(['TCP/2'])
     await expect(askHttp(1)).rejects.toThrow('ECONNREFUSED')
     expect(parseEchoReply(await askHttp(2))).toBeDefined()
@@ -75,8 +112,8 @@ describe.skipIf(!isRoot)('PodEcho (needs root: opens sockets in a network namesp
 
   it('says which port another process has', async () => {
     const other = new PodEcho(NetworkNamespace.named(name), identity)
-    await echo.setPorts([{ protocol: 'TCP', port: 3 }])
-    const [error] = await other.setPorts([{ protocol: 'TCP', port: 3 }])
+    await echo.setPorts([{ protocol: 'TCP', port: 3, container: 'c' }])
+    const [error] = await other.setPorts([{ protocol: 'TCP', port: 3, container: 'c' }])
     expect(error?.message).toMatch(/cannot serve TCP\/3: .*EADDRINUSE/)
     await other.close()
   })

@@ -1,7 +1,8 @@
-import type { Socket } from 'node:dgram'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createStreamServer, type Server as StreamServer, type Socket as StreamSocket } from 'node:net'
 import type { NetworkNamespace } from '../../kernel/namespaces.ts'
-import { listenTcp, udpSocket } from '../../kernel/sockets.ts'
+import { listenSctp, listenTcp, udpSocket } from '../../kernel/sockets.ts'
+import { familyOf } from '../../model/ip.ts'
 import type { EchoReply } from '../echo-protocol.ts'
 import type { EchoPort } from './echo-ports.ts'
 
@@ -12,6 +13,9 @@ interface Listener {
   close(): void
 }
 
+/** Told of every request: the container that is stood in for, and a line for its log. */
+export type OnRequest = (container: string, line: string) => void
+
 /**
  * The echo servers of one pod: sockets in the pod's network namespace, served by this process. Which ports are open may
  * change at any time (Services come and go). Answers as `echo-protocol.ts` has it.
@@ -19,12 +23,22 @@ interface Listener {
 export class PodEcho {
   private readonly namespace: NetworkNamespace
   private readonly identity: EchoIdentity
+  private readonly addresses: readonly string[]
+  private readonly onRequest: OnRequest
   private readonly listeners = new Map<string, Listener>()
   private work: Promise<void> = Promise.resolve()
 
-  constructor(namespace: NetworkNamespace, identity: EchoIdentity) {
+  /** @param addresses all of the pod's, one a family; absent: its podIP alone */
+  constructor(
+    namespace: NetworkNamespace,
+    identity: EchoIdentity,
+    addresses: readonly string[] = [identity.podIP],
+    onRequest: OnRequest = () => {},
+  ) {
     this.namespace = namespace
     this.identity = identity
+    this.addresses = addresses
+    this.onRequest = onRequest
   }
 
   /**
@@ -62,7 +76,7 @@ export class PodEcho {
     for (const [key, port] of wanted) {
       if (this.listeners.has(key)) continue
       try {
-        this.listeners.set(key, port.protocol === 'TCP' ? await this.openTcp(port.port) : await this.openUdp(port.port))
+        this.listeners.set(key, await this.openPort(port))
       } catch (error) {
         errors.push(new Error(`cannot serve ${key}: ${(error as Error).message}`, { cause: error }))
       }
@@ -70,12 +84,37 @@ export class PodEcho {
     return errors
   }
 
-  private async openTcp(port: number): Promise<Listener> {
-    const server = createServer((request, response) => this.answerHttp(request, response))
+  /** On all of the pod's families, or on none. */
+  private async openPort(port: EchoPort): Promise<Listener> {
+    const opened: Listener[] = []
+    const close = (): void => {
+      for (const listener of opened) listener.close()
+    }
+    try {
+      for (const address of this.addresses) opened.push(await this.openOn(address, port))
+    } catch (error) {
+      close()
+      throw error
+    }
+    return { close }
+  }
+
+  /**
+   * TCP on any address of the family, loopback included. UDP on the pod's address, not on any: an answer then has the address that the
+   * datagram was sent to.
+   */
+  private openOn(address: string, port: EchoPort): Promise<Listener> {
+    const any = familyOf(address) === 'IPv4' ? '0.0.0.0' : '::'
+    if (port.protocol === 'UDP') return this.openUdp(address, port)
+    return port.protocol === 'TCP' ? this.openTcp(any, port) : this.openSctp(any, port)
+  }
+
+  private async openTcp(address: string, port: EchoPort): Promise<Listener> {
+    const server = createServer((request, response) => this.answerHttp(request, response, port.container))
     // Kept connections stay until the client or the pod goes: flows that last are what a network stack must not break.
     server.keepAliveTimeout = 0
     server.requestTimeout = 0
-    await listening(server, listenTcp(this.namespace, '0.0.0.0', port))
+    await listening(server, listenTcp(this.namespace, address, port.port))
     return {
       close() {
         server.close()
@@ -84,24 +123,47 @@ export class PodEcho {
     }
   }
 
-  /** Bound to the pod's address, not to any: an answer then has the address that the datagram was sent to. */
-  private async openUdp(port: number): Promise<Listener> {
-    const socket = await udpSocket(this.namespace, { address: this.identity.podIP, port })
+  /** Node takes an SCTP association for a TCP connection, which at this level it is like: every message is answered by one. */
+  private async openSctp(address: string, port: EchoPort): Promise<Listener> {
+    const open = new Set<StreamSocket>()
+    const server = createStreamServer((socket) => {
+      open.add(socket)
+      socket.on('error', () => {})
+      socket.once('close', () => open.delete(socket))
+      const client = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
+      const local = { address: socket.localAddress ?? '', port: port.port }
+      socket.on('data', () => socket.write(this.reply('SCTP', local, client, port.container)))
+    })
+    await listening(server, listenSctp(this.namespace, address, port.port))
+    return {
+      close() {
+        server.close()
+        for (const socket of open) socket.destroy()
+      },
+    }
+  }
+
+  private async openUdp(address: string, port: EchoPort): Promise<Listener> {
+    const socket = await udpSocket(this.namespace, { address, port: port.port })
     // ICMP errors (a client that is gone) surface here; they concern one datagram only.
     socket.on('error', () => {})
-    socket.on('message', (_, from) => socket.send(this.datagramReply(socket, from), from.port, from.address))
+    socket.on('message', (_, from) => {
+      socket.send(this.reply('UDP', socket.address(), from, port.container), from.port, from.address)
+    })
     return { close: () => void socket.close() }
   }
 
-  private answerHttp(request: IncomingMessage, response: ServerResponse): void {
+  private answerHttp(request: IncomingMessage, response: ServerResponse, container: string): void {
     const { localAddress = '', localPort = 0, remoteAddress = '', remotePort = 0 } = request.socket
     request.resume()
+    const client = plainAddress(remoteAddress)
+    this.onRequest(container, `${request.method} ${request.url} ${client}`)
     this.send(response, {
       ...this.identity,
       protocol: 'TCP',
       localAddress: plainAddress(localAddress),
       localPort,
-      clientAddress: plainAddress(remoteAddress),
+      clientAddress: client,
       clientPort: remotePort,
       path: request.url ?? '',
       method: request.method ?? '',
@@ -115,14 +177,16 @@ export class PodEcho {
     response.end(body)
   }
 
-  private datagramReply(socket: Socket, from: { address: string; port: number }): string {
-    const { address, port } = socket.address()
+  /** What is said of a message that is no HTTP request. */
+  private reply(protocol: 'UDP' | 'SCTP', local: Endpoint, from: Endpoint, container: string): string {
+    const clientAddress = plainAddress(from.address)
+    this.onRequest(container, `${protocol} :${local.port} ${clientAddress}`)
     const reply: EchoReply = {
       ...this.identity,
-      protocol: 'UDP',
-      localAddress: plainAddress(address),
-      localPort: port,
-      clientAddress: plainAddress(from.address),
+      protocol,
+      localAddress: plainAddress(local.address),
+      localPort: local.port,
+      clientAddress,
       clientPort: from.port,
       path: '',
       method: '',
@@ -132,7 +196,12 @@ export class PodEcho {
   }
 }
 
-function listening(server: Server, fd: number): Promise<void> {
+interface Endpoint {
+  address: string
+  port: number
+}
+
+function listening(server: StreamServer, fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ fd }, () => {

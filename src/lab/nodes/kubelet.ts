@@ -1,28 +1,43 @@
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiClient } from '../../kube/client.ts'
+import { EventRecorder } from '../../kube/events.ts'
 import { resourcePath } from '../../kube/paths.ts'
 import { Reflector } from '../../kube/reflector.ts'
 import { type Changes, ObjectStore } from '../../kube/store.ts'
 import { objectKey } from '../../kube/types.ts'
 import { errorText, type Log } from '../log.ts'
+import { readConflist, writeConflist } from './cni-config.ts'
 import { nodeConflist } from './cni-conflist.ts'
+import { ConfigObjects } from './config-objects.ts'
 import { limiter } from './limit.ts'
 import { type NodeApi, nodeApi } from './node-api.ts'
 import type { Pod, Service } from './pod.ts'
 import { type PodHost, PodWorker } from './pod-worker.ts'
-import { listSandboxes, removeSandbox } from './sandbox.ts'
+import { listPods, removeUnknownPod } from './pod-sandbox.ts'
+import { skipDuplicateAddressDetection } from './sandbox.ts'
+import { serveNode } from './server/serve.ts'
+import { ServiceAccounts } from './service-accounts.ts'
+import { Tokens } from './tokens.ts'
+import { withTokenVolume } from './volumes/token-volume.ts'
 
 export interface KubeletOptions {
   client: ApiClient
   nodeName: string
-  nodeAddress: string
-  podCIDR: string
+  /** One a family, primary family first. */
+  nodeAddresses: string[]
+  /** One a family, primary family first. */
+  podCIDRs: string[]
+  /** With what the kubelet's port is served; made by the lab's own API. */
+  identityFile?: string
   log: Log
 }
 
 const leaseRenewalMs = 10_000
 /** Pods that are wired at the same time; each runs a handful of short processes. */
 const parallelStarts = 4
+/** How often it is seen whether the pods' holders are alive. */
+const lookIntervalMs = 1_000
 
 /**
  * The lab's stand-in for a kubelet: keeps the node's lease, wires the pods that are bound to the node with CNI, serves their
@@ -30,27 +45,86 @@ const parallelStarts = 4
  * the signal aborts; pods stay wired then and are taken over by the next kubelet.
  */
 export async function runKubelet(options: KubeletOptions, signal: AbortSignal): Promise<void> {
-  const { client, nodeName, nodeAddress, log } = options
+  const { client, nodeName, log } = options
   const api = nodeApi(client)
   const services = new ObjectStore<Service>({ indexes: { namespace: (service) => [service.metadata.namespace] } })
   const pods = new ObjectStore<Pod>()
-  const host: PodHost = {
-    nodeName,
-    nodeAddress,
-    network: nodeConflist(options.podCIDR),
-    api,
-    services: (namespace) => [...services.byIndex('namespace', namespace)],
-    limit: limiter(parallelStarts),
-    log,
-  }
+  skipDuplicateAddressDetection()
+  writeConflist(nodeConflist(options.podCIDRs))
+  const onChange = (namespace: string): void => workers.refresh(new Set([namespace]))
+  const objects = new ConfigObjects({ client, signal, log, onChange })
+  const events = new EventRecorder({
+    client,
+    component: 'kubelet',
+    instance: nodeName,
+    onError: (error) => log('event not written', { error: error.message }),
+  })
+  signal.addEventListener('abort', () => events.close(), { once: true })
+  const host = podHost(options, { api, services, objects, events })
   const workers = new PodWorkers(host)
   pods.onChange((changes) => workers.apply(changes))
-  services.onChange((changes) => workers.refresh(namespacesOf(changes)))
+  const looking = setInterval(() => workers.look(), lookIntervalMs)
+  signal.addEventListener('abort', () => clearInterval(looking), { once: true })
+  services.onChange((changes) => workers.refreshFor(changes))
   await Promise.all([
     keepNode(api, options, signal),
+    serveNode({ ...options, pods: () => pods.values() }, signal),
     reflect(client, 'services', {}, services, log).run(signal),
     reflect(client, 'pods', { fieldSelector: `spec.nodeName=${nodeName}` }, pods, log).run(signal),
   ])
+}
+
+interface Shared {
+  api: NodeApi
+  services: ObjectStore<Service>
+  objects: ConfigObjects
+  events: EventRecorder
+}
+
+function podHost({ client, nodeName, nodeAddresses, log }: KubeletOptions, shared: Shared): PodHost {
+  const { api, services, objects, events } = shared
+  const tokens = new Tokens(client)
+  const accounts = new ServiceAccounts(client)
+  return {
+    nodeName,
+    nodeAddresses,
+    network: () => readConflist(),
+    api,
+    services: (namespace) => [...services.byIndex('namespace', namespace)],
+    ready: async (pod) => void (await Promise.all([objects.ready(pod), tokens.prepare(pod)])),
+    admitted: async (pod) => withTokenVolume(pod, await accounts.automount(pod)),
+    objects: (namespace) => ({
+      configMap: (name) => objects.configMap(namespace, name),
+      secret: (name) => objects.secret(namespace, name),
+    }),
+    token: (pod, audience) => tokens.token(pod, audience),
+    forget: (pod) => tokens.forget(pod),
+    dns: () => ({ clusterDns: clusterDns(services), clusterDomain, nodeResolvConf: readText('/etc/resolv.conf') }),
+    nodeHosts: () => readText('/etc/hosts'),
+    event(pod, type, reason, message) {
+      const { name, namespace, uid } = pod.metadata
+      const reference = { apiVersion: 'v1', kind: 'Pod', name, namespace, uid }
+      if (type === 'Normal') events.normal(reference, reason, message)
+      else events.warning(reference, reason, message)
+    },
+    limit: limiter(parallelStarts),
+    log,
+  }
+}
+
+const clusterDomain = 'cluster.local'
+
+function clusterDns(services: ObjectStore<Service>): string | undefined {
+  const address = services.get('kube-system/kube-dns')?.spec.clusterIP
+  return address === undefined || address === '' || address === 'None' ? undefined : address
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 /** The workers of the pods of this node, by uid. */
@@ -68,13 +142,27 @@ class PodWorkers {
       if (old !== undefined && old.metadata.uid !== now?.metadata.uid) this.end(old.metadata.uid)
       if (now !== undefined) this.show(now)
     }
-    if (!this.swept) this.sweep()
+    if (!this.swept) void this.sweep()
     this.swept = true
   }
 
   /** Looks again at all pods of these namespaces. */
   refresh(namespaces: Set<string>): void {
     for (const worker of this.workers.values()) if (namespaces.has(worker.namespace)) worker.refresh()
+  }
+
+  /** A cluster DNS that comes or goes concerns every pod. */
+  refreshFor(changes: Changes<Service>): void {
+    const namespaces = namespacesOf(changes)
+    const dns = changes.has('kube-system/kube-dns')
+    for (const worker of this.workers.values()) {
+      if (dns) worker.refresh()
+      else if (namespaces.has(worker.namespace)) worker.refreshPorts()
+    }
+  }
+
+  look(): void {
+    for (const worker of this.workers.values()) worker.look()
   }
 
   private show(pod: Pod): void {
@@ -92,13 +180,13 @@ class PodWorkers {
   }
 
   /** Removes what pods left that were deleted while no kubelet ran. */
-  private sweep(): void {
+  private async sweep(): Promise<void> {
     const { host } = this
-    for (const uid of listSandboxes()) {
+    for (const uid of await listPods()) {
       if (this.workers.has(uid)) continue
       host
-        .limit(() => removeSandbox(uid, host.network))
-        .catch((error: unknown) => host.log('sandbox not removed', { uid, error: errorText(error) }))
+        .limit(() => removeUnknownPod(uid, host))
+        .catch((error: unknown) => host.log('pod not removed', { uid, error: errorText(error) }))
     }
   }
 }
@@ -126,12 +214,12 @@ function reflect<T extends Pod | Service>(
 }
 
 /** Reports the node once it can be reached, then renews its lease for as long as the kubelet runs. */
-async function keepNode(api: NodeApi, { nodeName, nodeAddress, log }: KubeletOptions, signal: AbortSignal) {
+async function keepNode(api: NodeApi, { nodeName, nodeAddresses, log }: KubeletOptions, signal: AbortSignal) {
   let reported = false
   while (!signal.aborted) {
     let wait = leaseRenewalMs
     try {
-      if (!reported) await api.reportNode(nodeName, nodeAddress)
+      if (!reported) await api.reportNode(nodeName, nodeAddresses)
       reported = true
       await api.renewLease(nodeName)
     } catch (error) {

@@ -10,7 +10,7 @@ export interface NodeApi {
   /** Removes a pod whose containers have ended; nothing happens if it is gone. */
   finishPod(pod: Pod): Promise<void>
   /** Reports the node's addresses, capacity and that it is Ready. */
-  reportNode(name: string, address: string): Promise<void>
+  reportNode(name: string, addresses: string[]): Promise<void>
   /** Renews the node's lease, or takes it for the first time. */
   renewLease(name: string): Promise<void>
 }
@@ -27,9 +27,9 @@ export function nodeApi(client: ApiClient): NodeApi {
       const options = { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } }
       await unlessGone(client.remove(podPath(pod), options))
     },
-    async reportNode(name, address) {
+    async reportNode(name, addresses) {
       const path = resourcePath({ version: 'v1', resource: 'nodes', name, subresource: 'status' })
-      const node = await client.patch<Pod>(path, { status: nodeStatus(name, address, new Date()) })
+      const node = await client.patch<Pod>(path, { status: nodeStatus(name, addresses, new Date()) })
       nodeUids.set(name, node.metadata.uid)
     },
     async renewLease(name) {

@@ -6,13 +6,10 @@ import { rfc3339 } from './pod-status.ts'
 export const leaseDurationSeconds = 40
 
 /** Node.status as the kubelet stand-in reports it. */
-export function nodeStatus(name: string, address: string, now: Date) {
+export function nodeStatus(name: string, addresses: string[], now: Date) {
   const resources = { cpu: String(cpus().length), memory: `${Math.floor(totalmem() / 1024)}Ki`, pods: '110' }
   return {
-    addresses: [
-      { type: 'InternalIP', address },
-      { type: 'Hostname', address: name },
-    ],
+    addresses: [...addresses.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: name }],
     capacity: resources,
     allocatable: resources,
     conditions: conditions(rfc3339(now)),

@@ -1,40 +1,53 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NetworkNamespace } from '../../kernel/namespaces.ts'
-import { errorText, type Log } from '../log.ts'
-import type { Conflist } from './cni-conflist.ts'
+import { errorText } from '../log.ts'
+import { ConfigError } from './config-error.ts'
 import { PodEcho } from './echo.ts'
 import { echoPorts } from './echo-ports.ts'
-import type { NodeApi } from './node-api.ts'
-import { type Pod, podKey, type Service } from './pod.ts'
-import { completesAtOnce, isFinished, runningStatus, sameStatus, succeededStatus, waitingStatus } from './pod-status.ts'
-import { ensureSandbox, removeSandbox } from './sandbox.ts'
+import { allContainers, type Pod, podKey, runsCommand } from './pod.ts'
+import { noteLostContainers, PodContainers } from './pod-containers.ts'
+import { runningPodHolder, stopPod } from './pod-holder.ts'
+import type { PodHost } from './pod-host.ts'
+import {
+  checkSandbox,
+  closeSandbox,
+  forgetPod,
+  openSandbox,
+  type PodSandbox,
+  refreshSandbox,
+  sandboxChanged,
+} from './pod-sandbox.ts'
+import { completesAtOnce, isFinished, podStatus, sameStatus } from './pod-status.ts'
+import { readContainer, type ContainerView, rfc3339 } from './containers/state.ts'
+import { Patience, wentOnWithout } from './patience.ts'
+import { isNetworkBroken } from './sandbox.ts'
+import { MountError } from './volumes/pod-volumes.ts'
 
-/** What all pods of a node share. */
-export interface PodHost {
-  nodeName: string
-  nodeAddress: string
-  network: Conflist
-  api: NodeApi
-  /** Services of a namespace, as they are now. */
-  services(namespace: string): Service[]
-  /** Bounds how many pods are wired at once. */
-  limit: <T>(work: () => Promise<T>) => Promise<T>
-  log: Log
-}
+export type { PodHost } from './pod-host.ts'
 
-/** A lab does not wait longer than this between a pod's deletion and the end of its containers. */
-const longestGraceSeconds = 1
+/** A lab does not wait longer than this between a pod's deletion and the end of containers that are stood in for. */
+const longestStandInGraceSeconds = 1
 const retryMs = 1_000
+/** How often the CNI plugins are asked whether a pod's network is as it was (CHECK). */
+const checkIntervalMs = 300_000
 
 /** The life of one pod on its node, from its first sight to its removal. Its steps run one after the other. */
 export class PodWorker {
   private readonly host: PodHost
   private pod: Pod
+  private sandbox: PodSandbox | undefined
+  private containers: PodContainers | undefined
   private echo: PodEcho | undefined
-  private podIP = ''
   private readonly leaving = new AbortController()
   private work: Promise<void> = Promise.resolve()
   private stopped: Promise<void> | undefined
+  private reporting = false
+  private refreshing = false
+  private refreshingPorts = false
+  private readonly told = new Set<string>()
+  private readonly patience = new Patience()
+  private withoutSecrets = false
+  private checkedMs = performance.now()
 
   constructor(pod: Pod, host: PodHost) {
     this.pod = pod
@@ -57,17 +70,42 @@ export class PodWorker {
     else this.refresh()
   }
 
-  /** Services changed, or the pod's labels or readiness gates: serves the ports that are due now and reports what differs. */
+  /** Services changed: serves the ports that are due now. */
+  refreshPorts(): void {
+    if (this.refreshingPorts) return
+    this.refreshingPorts = true
+    this.enqueue(async () => {
+      this.refreshingPorts = false
+      if (this.sandbox !== undefined && !this.leaving.signal.aborted) await this.openPorts()
+    })
+  }
+
+  /** ConfigMaps or Secrets changed, the cluster's DNS, or the pod itself (labels, readiness gates): all follows, and what differs is reported. */
   refresh(): void {
-    const { signal } = this.leaving
-    this.enqueue(() => this.persist('not updated', () => this.serve(), signal))
+    if (this.refreshing) return
+    this.refreshing = true
+    this.enqueue(() => {
+      this.refreshing = false
+      return this.persist('not updated', () => this.serve(), this.leaving.signal)
+    })
+  }
+
+  /** Looks whether the sandbox is still there and, now and then, whether its network is as it was. Cheap. */
+  look(): void {
+    if (this.sandbox === undefined || this.leaving.signal.aborted) return
+    if (runningPodHolder(this.uid) === undefined) this.enqueue(() => this.replaceSandbox('its holder has ended'))
+    else if (performance.now() - this.checkedMs > checkIntervalMs) {
+      this.checkedMs = performance.now()
+      this.enqueue(() => this.check())
+    }
   }
 
   /**
-   * Ends the pod: reports it as not ready, lets endpoints leave for `graceSeconds`, closes its sockets, gives its network back
-   * and finally removes the object. Idempotent.
+   * Ends the pod: reports it as not ready, lets endpoints leave and programs end for `graceSeconds`, closes its sockets, gives its network back
+   * and finally removes the object. Called again with 0 it hurries.
    */
   stop(graceSeconds: number): Promise<void> {
+    if (this.stopped !== undefined && graceSeconds === 0) void stopPod(this.uid).catch(() => {})
     this.stopped ??= this.end(graceSeconds)
     return this.stopped
   }
@@ -75,13 +113,15 @@ export class PodWorker {
   private async end(graceSeconds: number): Promise<void> {
     this.leaving.abort()
     await this.work
-    if (this.echo !== undefined) {
-      await this.report(false).catch((error: unknown) => this.complain('status not reported', error))
-      await sleep(Math.min(graceSeconds, longestGraceSeconds) * 1000)
-      await this.echo.close()
+    if (this.sandbox !== undefined) {
+      await this.report().catch((error: unknown) => this.complain('status not reported', error))
+      const standInGraceSeconds = Math.min(graceSeconds, longestStandInGraceSeconds)
+      await Promise.all([sleep(standInGraceSeconds * 1000), this.containers?.stop(graceSeconds)])
+      await this.echo?.close()
     }
     await this.persist('not removed', async () => {
-      if (!this.pod.spec.hostNetwork) await this.host.limit(() => removeSandbox(this.uid, this.host.network))
+      await this.host.limit(() => closeSandbox(this.pod, this.host))
+      forgetPod(this.pod, this.host)
       await this.host.api.finishPod(this.pod)
     })
     this.host.log('pod removed', { pod: podKey(this.pod) })
@@ -94,48 +134,147 @@ export class PodWorker {
 
   private async bringUp(): Promise<void> {
     if (isFinished(this.pod)) return
-    if (completesAtOnce(this.pod)) return this.complete()
+    if (completesAtOnce(this.pod) && !allContainers(this.pod).some(runsCommand)) return this.complete()
+    const pod = await this.host.admitted(this.pod)
+    const sandbox = await this.open(pod)
+    this.sandbox = sandbox
+    this.run(pod, sandbox)
+    await this.serve()
+    this.host.log('pod running', { pod: podKey(this.pod), podIPs: sandbox.podIPs, ports: this.echo?.openPorts })
+  }
+
+  private async open(pod: Pod): Promise<PodSandbox> {
     try {
-      this.echo ??= await this.host.limit(() => this.wire())
+      await this.host.ready(pod)
+      const sandbox = await this.host.limit(() => openSandbox(pod, this.host, this.withoutSecrets))
+      if (!sandbox.takenOver) noteLostContainers(pod)
+      return sandbox
     } catch (error) {
-      const { nodeAddress, api } = this.host
-      const status = waitingStatus(this.pod, nodeAddress, 'CreatePodSandboxError', errorText(error), new Date())
-      await api.reportPod(this.pod, status)
+      if (!this.withoutSecrets && this.patience.isOver(this.pod, error)) {
+        this.withoutSecrets = true
+        this.host.event(this.pod, 'Warning', ...wentOnWithout(error))
+        return this.open(pod)
+      }
+      const [reason, event] = error instanceof MountError || error instanceof ConfigError ? mountReason : sandboxReason
+      this.host.event(
+        this.pod,
+        'Warning',
+        event,
+        `${event === 'FailedMount' ? '' : 'Failed to create pod sandbox: '}${errorText(error)}`,
+      )
+      await this.report(waitingViews(this.pod, reason, error))
       throw error
     }
-    await this.serve()
-    this.host.log('pod running', { pod: podKey(this.pod), podIP: this.podIP, ports: this.echo.openPorts })
+  }
+
+  /** Containers run beside the steps of this worker. */
+  private run(pod: Pod, sandbox: PodSandbox): void {
+    const { name, namespace } = pod.metadata
+    const [podIP = ''] = sandbox.podIPs
+    const containers = new PodContainers(pod, this.host, sandbox, () => this.changed())
+    const identity = { pod: name, namespace, node: this.host.nodeName, podIP }
+    this.echo = new PodEcho(NetworkNamespace.open(sandbox.netnsPath), identity, sandbox.podIPs, (container, line) =>
+      containers.log(container, line),
+    )
+    this.containers = containers
+    void containers.run().then(
+      () => this.enqueue(() => this.persist('not finished', () => this.finish(containers), this.leaving.signal)),
+      (error: unknown) => this.complain('containers failed', error),
+    )
+  }
+
+  /** The pod's containers have ended for good: its namespaces go, its logs stay. */
+  private async finish(containers: PodContainers): Promise<void> {
+    if (containers !== this.containers || this.sandbox === undefined) return
+    await containers.stop(graceOf(this.pod))
+    await this.echo?.close()
+    await this.report()
+    this.sandbox = undefined
+    await this.host.limit(() => closeSandbox(this.pod, this.host))
+    this.host.log('pod finished', { pod: podKey(this.pod) })
   }
 
   private async complete(): Promise<void> {
-    await this.host.api.reportPod(this.pod, succeededStatus(this.pod, this.host.nodeAddress, new Date()))
+    const now = rfc3339(new Date())
+    const terminated = { exitCode: 0, reason: 'Completed', startedAt: now, finishedAt: now }
+    const views = allContainers(this.pod).map(({ name }): [string, ContainerView] => [
+      name,
+      { name, restart: 0, ready: false, started: false, state: { terminated } },
+    ])
+    await this.report(new Map(views))
     this.host.log('pod completed', { pod: podKey(this.pod) })
   }
 
   private async serve(): Promise<void> {
-    if (this.echo === undefined || this.leaving.signal.aborted) return
-    await this.openPorts(this.echo)
-    await this.report(true)
+    const { sandbox } = this
+    if (sandbox === undefined || this.leaving.signal.aborted) return
+    const pod = await this.host.admitted(this.pod)
+    for (const error of await refreshSandbox(pod, this.host, sandbox)) this.complain('volume not updated', error)
+    await this.openPorts()
+    await this.report()
   }
 
-  private async wire(): Promise<PodEcho> {
-    const { nodeName, nodeAddress, network } = this.host
-    const { name, namespace } = this.pod.metadata
-    const { netnsPath, podIP } = this.pod.spec.hostNetwork
-      ? { netnsPath: '/proc/thread-self/ns/net', podIP: nodeAddress }
-      : await ensureSandbox(this.uid, network)
-    this.podIP = podIP
-    return new PodEcho(NetworkNamespace.open(netnsPath), { pod: name, namespace, node: nodeName, podIP })
+  private async openPorts(): Promise<void> {
+    if (this.echo === undefined) return
+    const ports = this.containers?.serving ? echoPorts(this.pod, this.host.services(this.namespace)) : []
+    for (const error of await this.echo.setPorts(ports)) this.tellOnce('PortNotServed', errorText(error))
   }
 
-  private async openPorts(echo: PodEcho): Promise<void> {
-    const ports = echoPorts(this.pod, this.host.services(this.pod.metadata.namespace))
-    for (const error of await echo.setPorts(ports)) this.complain('port not served', error)
+  private async check(): Promise<void> {
+    try {
+      await checkSandbox(this.pod, this.host)
+    } catch (error) {
+      if (isNetworkBroken(error)) await this.replaceSandbox(errorText(error))
+      else this.complain('network not checked', error)
+    }
   }
 
-  private async report(ready: boolean): Promise<void> {
-    const facts = { hostIP: this.host.nodeAddress, podIP: this.podIP, ready, now: new Date() }
-    const status = runningStatus(this.pod, facts)
+  /** What is lost is made again: network, namespaces, containers. */
+  private async replaceSandbox(reason: string): Promise<void> {
+    const { sandbox, containers } = this
+    if (sandbox === undefined || this.leaving.signal.aborted) return
+    sandboxChanged(this.pod, this.host, reason)
+    this.host.log('sandbox lost', { pod: podKey(this.pod), reason })
+    this.sandbox = undefined
+    this.containers = undefined
+    await containers?.stop(0)
+    await this.echo?.close()
+    await this.persist(
+      'not made again',
+      async () => {
+        await this.host.limit(() => closeSandbox(this.pod, this.host))
+        await this.bringUp()
+      },
+      this.leaving.signal,
+    )
+  }
+
+  /** A container's view has changed: ports and status follow, several changes together. */
+  private changed(): void {
+    if (this.reporting || this.leaving.signal.aborted) return
+    this.reporting = true
+    this.enqueue(async () => {
+      this.reporting = false
+      await this.persist(
+        'status not reported',
+        async () => {
+          if (this.sandbox === undefined) return
+          await this.openPorts()
+          await this.report()
+        },
+        this.leaving.signal,
+      )
+    })
+  }
+
+  private async report(views: ReadonlyMap<string, ContainerView> = this.containers?.views ?? new Map()): Promise<void> {
+    const status = podStatus(this.pod, {
+      hostIPs: this.host.nodeAddresses,
+      podIPs: this.sandbox?.podIPs ?? [],
+      views,
+      leaving: this.leaving.signal.aborted,
+      now: new Date(),
+    })
     if (!sameStatus(status, this.pod.status)) await this.host.api.reportPod(this.pod, status)
   }
 
@@ -157,9 +296,33 @@ export class PodWorker {
     this.work = this.work.then(step)
   }
 
+  private tellOnce(reason: string, message: string): void {
+    if (this.told.has(message)) return
+    this.told.add(message)
+    this.host.event(this.pod, 'Warning', reason, message)
+    this.complain('port not served', new Error(message))
+  }
+
   private complain(message: string, error: unknown): void {
     this.host.log(message, { pod: podKey(this.pod), error: errorText(error) })
   }
+}
+
+const mountReason = ['ContainerCreating', 'FailedMount'] as const
+const sandboxReason = ['CreatePodSandboxError', 'FailedCreatePodSandBox'] as const
+
+/** All that has not run before waits, with the reason where kubectl shows it. */
+function waitingViews(pod: Pod, reason: string, error: unknown): Map<string, ContainerView> {
+  const state = { waiting: { reason, ...(reason !== 'ContainerCreating' && { message: errorText(error) }) } }
+  return new Map(
+    pod.spec.containers.map((container): [string, ContainerView] => {
+      const { restart = 0, last } = readContainer(pod, container)?.view ?? {}
+      return [
+        container.name,
+        { name: container.name, restart, ready: false, started: false, state, ...(last && { last }) },
+      ]
+    }),
+  )
 }
 
 const graceOf = (pod: Pod): number =>

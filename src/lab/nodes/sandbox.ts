@@ -1,73 +1,118 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { readAddresses } from '../../kernel/ip.ts'
+import { existsSync } from 'node:fs'
 import { createNetns, deleteNetns } from '../../kernel/namespaces.ts'
+import { writeSysctl } from '../../kernel/sysctl.ts'
+import { WeftError } from '../../model/error.ts'
+import { familyOf } from '../../model/ip.ts'
 import { cniPath } from '../requirements.ts'
 import { podNetnsPath } from '../state.ts'
-import { type Attachment, cniAdd, cniDel } from './cni.ts'
+import {
+  type Attachment,
+  type CniResult,
+  cachedContainers,
+  cachedNetwork,
+  cachedResult,
+  cniAdd,
+  cniCheck,
+  cniDel,
+} from './cni.ts'
 import { type Conflist, loopbackConflist } from './cni-conflist.ts'
+import { forgetNeighbour, introduce } from './pod-neighbours.ts'
 
-const netnsDirectory = '/run/netns'
 const netnsPrefix = 'cni-'
-const cniOptions = { path: cniPath, cacheDir: '/run/cni/results' }
+const cniOptions = { path: cniPath, cacheDir: '/var/lib/cni/results' }
 
 /** The network of one pod: its namespace, wired by CNI. */
-export interface Sandbox {
+export interface PodNetwork {
   netnsPath: string
-  podIP: string
+  /** One a family, in the order of the network's ranges: primary family first. */
+  podIPs: string[]
 }
 
 /**
- * Makes a pod's network, or takes over what an earlier kubelet left: a namespace with an address is used as it is, one
- * without (a kubelet that died in the middle) is removed and made again.
+ * Makes a pod's network. What is left of one (a kubelet that died in the middle) is removed first.
  *
  * @throws WeftError CNI_FAILED
  */
-export async function ensureSandbox(podUid: string, network: Conflist): Promise<Sandbox> {
-  const netnsPath = podNetnsPath(podUid)
-  if (existsSync(netnsPath)) {
-    const podIP = await addressOf(podUid)
-    if (podIP !== undefined) return { netnsPath, podIP }
-    await removeSandbox(podUid, network)
-  }
+export async function createPodNetwork(podUid: string, network: Conflist): Promise<PodNetwork> {
+  if (existsSync(podNetnsPath(podUid))) await removePodNetwork(podUid, network)
   await createNetns(netnsName(podUid))
   try {
-    return { netnsPath, podIP: await attach(podUid, network) }
+    return await attach(podUid, network)
   } catch (error) {
-    await removeSandbox(podUid, network).catch(() => {})
+    await removePodNetwork(podUid, network).catch(() => {})
     throw error
   }
 }
 
-async function attach(podUid: string, network: Conflist): Promise<string> {
+async function attach(podUid: string, network: Conflist): Promise<PodNetwork> {
+  skipDuplicateAddressDetection(netnsName(podUid))
   await cniAdd(loopbackConflist, attachment(podUid, 'lo'), cniOptions)
   const result = await cniAdd(network, attachment(podUid, 'eth0'), cniOptions)
-  const address = result.ips?.[0]?.address
-  if (address === undefined) throw new Error(`network "${network.name}" gave no address`)
-  return withoutLength(address)
+  introduce(podNetnsPath(podUid), result)
+  return podNetwork(podUid, network, result)
 }
 
+/**
+ * The network that an earlier kubelet made, after the plugins have looked at it (CHECK).
+ *
+ * @returns undefined if there is none
+ * @throws WeftError CNI_FAILED with what is wrong with it
+ */
+export async function checkPodNetwork(podUid: string, network: Conflist): Promise<PodNetwork | undefined> {
+  if (!existsSync(podNetnsPath(podUid))) return undefined
+  const attached = await attachedNetwork(podUid, network)
+  return podNetwork(podUid, attached, await cniCheck(attached, attachment(podUid, 'eth0'), cniOptions))
+}
+
+/** Whether an error of `checkPodNetwork` says that the network is broken, and not that it could not be looked at. */
+export const isNetworkBroken = (error: unknown): boolean =>
+  error instanceof WeftError && ['CNI_FAILED', 'CNI_NOT_ADDED'].includes(error.code)
+
+/** A pod stays in the network that it was attached to, whatever new pods get. */
+const attachedNetwork = async (podUid: string, network: Conflist): Promise<Conflist> =>
+  (await cachedNetwork(attachment(podUid, 'eth0'), cniOptions.cacheDir)) ?? network
+
 /** Gives back a pod's addresses and removes its namespace. Idempotent. */
-export async function removeSandbox(podUid: string, network: Conflist): Promise<void> {
-  await cniDel(network, attachment(podUid, 'eth0'), cniOptions)
+export async function removePodNetwork(podUid: string, network: Conflist): Promise<void> {
+  const attached = await attachedNetwork(podUid, network)
+  const result = await cachedResult(attached, attachment(podUid, 'eth0'), cniOptions)
+  if (result !== undefined) forgetNeighbour(result)
+  await cniDel(attached, attachment(podUid, 'eth0'), cniOptions)
+  await cniDel(loopbackConflist, attachment(podUid, 'lo'), cniOptions)
   if (existsSync(podNetnsPath(podUid))) await deleteNetns(netnsName(podUid))
 }
 
-/** Uids of the pods that have a namespace on this node. */
-export function listSandboxes(): string[] {
-  if (!existsSync(netnsDirectory)) return []
-  return readdirSync(netnsDirectory)
-    .filter((name) => name.startsWith(netnsPrefix))
-    .map((name) => name.slice(netnsPrefix.length))
+/** Uids of the pods that have, or had, a network on this node. */
+export const listPodNetworks = (): Promise<string[]> =>
+  cachedContainers(loopbackConflist.name, 'lo', cniOptions.cacheDir)
+
+/**
+ * Nobody else has a pod's address, and looking for duplicates (RFC 4862 §5.4) would take a second a pod, for which the plugin waits.
+ *
+ * @param netns undefined: this process's own
+ */
+export function skipDuplicateAddressDetection(netns?: string): void {
+  // The kernel takes the larger one of `all` and the device's (net/ipv6/addrconf.c), which begins as `default`.
+  for (const scope of ['all', 'default']) {
+    try {
+      writeSysctl(netns, `net.ipv6.conf.${scope}.accept_dad`, 0)
+    } catch {
+      // A kernel without IPv6 has nothing to look for.
+    }
+  }
 }
 
-async function addressOf(podUid: string): Promise<string | undefined> {
-  const addresses = await readAddresses({ netns: netnsName(podUid) })
-  return addresses.find(({ link, family }) => link === 'eth0' && family === 4)?.address
+function podNetwork(podUid: string, network: Conflist, { ips = [] }: CniResult): PodNetwork {
+  const addresses = ips.map(({ address }) => address.replace(/\/\d+$/, ''))
+  // Plugins may give them in another order than the ranges; one a family is what a pod's status has.
+  const podIPs = addresses.filter((address, i) => {
+    return addresses.findIndex((other) => familyOf(other) === familyOf(address)) === i
+  })
+  if (podIPs.length === 0) throw new Error(`network "${network.name}" gave no address`)
+  return { netnsPath: podNetnsPath(podUid), podIPs }
 }
 
 const netnsName = (podUid: string): string => `${netnsPrefix}${podUid}`
-
-const withoutLength = (address: string): string => address.replace(/\/\d+$/, '')
 
 /** The pod's uid names the attachment: a container id is what the runtime likes, and there is one sandbox a pod. */
 const attachment = (podUid: string, ifname: string): Attachment => ({

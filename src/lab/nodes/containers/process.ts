@@ -1,0 +1,124 @@
+import { spawn } from 'node:child_process'
+import { closeSync, constants, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import { createCgroup, killCgroup } from '../../../kernel/cgroup.ts'
+import { mustRun } from '../../../kernel/process.ts'
+import { cgroupMount, containerCgroup, enterCommand, podStateDir } from '../runtime.ts'
+import type { LogFile } from './log-file.ts'
+
+/** A program that is to run as a container. */
+export interface ProcessSpec {
+  podUid: string
+  container: string
+  /** The pod's holder. */
+  holderPid: number
+  command: readonly string[]
+  env: Readonly<Record<string, string>>
+  cwd: string
+}
+
+/**
+ * The program of a container, which outlives the kubelet that started it. Its outputs are named pipes that its shim, a shell waiting for it, holds
+ * open in both directions: with nobody to read them it waits instead of failing, and the next kubelet reads on. A third pipe, which only the shim
+ * holds, ends with it; the exit code lies in a file by then.
+ */
+export interface ContainerProcess {
+  /** Exit code; for a program ended by a signal 128 + its number. All that the program started has ended by then, and its log is whole. */
+  readonly ended: Promise<number>
+  /** Sends a signal to the program itself. @returns false if there is none any more */
+  signal(signal: NodeJS.Signals): boolean
+  /** Ends all that runs in the container. */
+  kill(): Promise<void>
+}
+
+/** Exit code of a program that could not be found (containerd's). */
+export const startErrorCode = 128
+
+/** Records its pid and joins the cgroup, then becomes the program. The shim must not wait for ever for a pipe, thus the program does not get it. */
+const begin = 'echo $$ > "$0/pid" && echo $$ > "$1/cgroup.procs" && shift && exec "$@"'
+const shim = 'begin=$1; shift; /bin/sh -c "$begin" "$0" "$@" 3>&-; echo $? > "$0/exit"'
+/** Looks for the program with the PATH of its environment, inside of the pod. */
+const run = `command -v -- "$0" > /dev/null 2>&1 || exit ${startErrorCode}; exec "$0" "$@"`
+
+const O_RDWR_NONBLOCK = constants.O_RDWR | constants.O_NONBLOCK
+const O_RDONLY_NONBLOCK = constants.O_RDONLY | constants.O_NONBLOCK
+
+/** Starts a program. */
+export async function startProcess(spec: ProcessSpec, log: LogFile): Promise<ContainerProcess> {
+  const dir = processDir(spec)
+  rmSync(dir, { recursive: true, force: true })
+  mkdirSync(dir, { recursive: true })
+  createCgroup(containerCgroup(spec.podUid, spec.container))
+  await mustRun(
+    'mkfifo',
+    pipes.map((name) => join(dir, name)),
+  )
+  const [out = -1, err = -1, alive = -1] = pipes.map((name) => openSync(join(dir, name), O_RDWR_NONBLOCK))
+  // Read ends first: whatever is written from the start is found.
+  const running = attachProcess(spec, log)
+  const inside = enterCommand(spec.holderPid, spec.cwd, ['/bin/sh', '-c', run, ...spec.command])
+  const cgroupDir = join(cgroupMount, containerCgroup(spec.podUid, spec.container))
+  const child = spawn('/bin/sh', ['-c', shim, dir, begin, cgroupDir, ...inside], {
+    env: spec.env,
+    stdio: ['ignore', out, err, alive],
+    detached: true,
+  })
+  child.once('error', () => {})
+  child.unref()
+  for (const fd of [out, err, alive]) closeSync(fd)
+  return running
+}
+
+const pipes = ['stdout', 'stderr', 'alive'] as const
+
+/** Takes over a program that an earlier kubelet started, running or ended meanwhile. */
+export function attachProcess(spec: Pick<ProcessSpec, 'podUid' | 'container'>, log: LogFile): ContainerProcess {
+  const dir = processDir(spec)
+  const cgroup = containerCgroup(spec.podUid, spec.container)
+  const outputs = (['stdout', 'stderr'] as const).map((name) =>
+    readPipe(join(dir, name), (data) => log.write(name, data)),
+  )
+  const ended = async (): Promise<number> => {
+    await readPipe(join(dir, 'alive'), () => {})
+    await killCgroup(cgroup)
+    await Promise.all(outputs)
+    log.close()
+    return exitCode(dir)
+  }
+  return {
+    ended: ended(),
+    signal: (signal) => sendSignal(dir, signal),
+    kill: () => killCgroup(cgroup),
+  }
+}
+
+/** Resolves when nobody holds the other end any more. */
+function readPipe(path: string, onData: (data: Buffer) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = new Socket({ fd: openSync(path, O_RDONLY_NONBLOCK), readable: true, writable: false })
+    socket.on('data', onData)
+    socket.once('error', () => {})
+    socket.once('close', () => resolve())
+  })
+}
+
+/** Without the file the shim itself was killed: so was the program. */
+function exitCode(dir: string): number {
+  try {
+    return Number(readFileSync(join(dir, 'exit'), 'utf8'))
+  } catch {
+    return 137
+  }
+}
+
+function sendSignal(dir: string, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(Number(readFileSync(join(dir, 'pid'), 'utf8')), signal)
+  } catch {
+    return false
+  }
+}
+
+const processDir = ({ podUid, container }: Pick<ProcessSpec, 'podUid' | 'container'>): string =>
+  join(podStateDir(podUid), 'processes', container)

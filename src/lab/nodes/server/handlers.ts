@@ -1,0 +1,108 @@
+import type { ServerResponse } from 'node:http'
+import type { WebSocket } from 'ws'
+import type { Pod } from '../pod.ts'
+import type { ContainerPlace } from '../runtime.ts'
+import { type Channels, channelsOn, failureStatus } from './channels.ts'
+import { ContainerLogs, logOptions } from './container-logs.ts'
+import { execIn } from './exec.ts'
+import { sendAll } from './http.ts'
+import type { NodeRuntime } from './node-runtime.ts'
+import { containerStatus, findPod, type PodsOfNode } from './pods.ts'
+import { forwardPorts } from './port-forward.ts'
+import { Refusal } from './refusal.ts'
+
+/** Pod and container of a path such as `/exec/NAMESPACE/POD/CONTAINER`. */
+export interface Place {
+  namespace: string
+  pod: string
+  container: string
+}
+
+/** What a path with a container, or a pod, leads to. */
+export class PodHandlers {
+  readonly #pods: PodsOfNode
+  readonly #runtime: NodeRuntime
+  readonly #logs: ContainerLogs
+
+  constructor(pods: PodsOfNode, runtime: NodeRuntime) {
+    this.#pods = pods
+    this.#runtime = runtime
+    this.#logs = new ContainerLogs(pods, runtime.logPath)
+  }
+
+  /** All pods of the node, or those that run, as a PodList. */
+  list(running: boolean): object {
+    const items = [...this.#pods()].filter(({ status }) => !running || status?.phase === 'Running')
+    return { kind: 'PodList', apiVersion: 'v1', metadata: {}, items }
+  }
+
+  /** @throws Refusal 400, 404 */
+  async log(place: Place, query: URLSearchParams, response: ServerResponse): Promise<void> {
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    const pod = findPod(this.#pods, place.namespace, place.pod)
+    const options = logOptions(query, new Date())
+    const pieces = this.#logs.read(pod, place.container, options, gone.signal)
+    response.writeHead(200, { 'content-type': 'text/plain' })
+    response.flushHeaders()
+    await sendAll(response, pieces)
+  }
+
+  /** Runs a program, and says on the socket how that went: the words of an answer to the upgrade would not reach the user. */
+  async exec(socket: WebSocket, place: Place, query: URLSearchParams): Promise<void> {
+    const channels = channelsOn(socket)
+    const request = { command: query.getAll('command'), stdin: flag(query, 'input'), tty: flag(query, 'tty') }
+    await this.#finishing(channels, place, async (pod) => {
+      channels.finish(await execIn(this.#enter(pod, place.container), request, channels, untilClosed(socket)))
+    })
+  }
+
+  /** Shows what a container says from now on. What it reads is not ours to write to. */
+  async attach(socket: WebSocket, place: Place): Promise<void> {
+    const channels = channelsOn(socket)
+    await this.#finishing(channels, place, async (pod) => {
+      this.#enter(pod, place.container)
+      const options = { follow: true, timestamps: false, previous: false, tailLines: 0 }
+      for await (const piece of this.#logs.read(pod, place.container, options, untilClosed(socket)))
+        if (piece.length > 0) await new Promise<void>((resolve) => channels.stdout.write(piece, () => resolve()))
+      channels.finish({ metadata: {}, status: 'Success' })
+    })
+  }
+
+  async portForward(
+    socket: WebSocket,
+    protocol: string,
+    place: Omit<Place, 'container'>,
+    query: URLSearchParams,
+  ): Promise<void> {
+    const pod = findPod(this.#pods, place.namespace, place.pod)
+    const netnsPath = this.#runtime.netnsPath(pod)
+    const ports = query.getAll('port').map(Number)
+    await forwardPorts(socket, protocol, ports, { podUid: pod.metadata.uid, netnsPath })
+  }
+
+  /** @throws Refusal 404, in the words of a real kubelet */
+  #enter(pod: Pod, container: string): ContainerPlace {
+    const ended = containerStatus(pod, container)?.state?.terminated !== undefined
+    const place = ended ? undefined : this.#runtime.enter(pod.metadata.uid, container)
+    if (place === undefined) throw new Refusal(404, `container not found ("${container}")`)
+    return place
+  }
+
+  async #finishing(channels: Channels, place: Place, work: (pod: Pod) => Promise<void>): Promise<void> {
+    try {
+      await work(findPod(this.#pods, place.namespace, place.pod))
+    } catch (error) {
+      channels.finish(failureStatus(error instanceof Error ? error.message : String(error)))
+    }
+  }
+}
+
+const flag = (query: URLSearchParams, name: string): boolean => ['1', 'true'].includes(query.get(name) ?? '')
+
+function untilClosed(socket: WebSocket): AbortSignal {
+  const closed = new AbortController()
+  socket.once('close', () => closed.abort())
+  if (socket.readyState > socket.OPEN) closed.abort()
+  return closed.signal
+}

@@ -1,0 +1,134 @@
+import { type FSWatcher, watch } from 'node:fs'
+import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { LineSplitter, type LogOptions, LogPrinter } from './cri-log.ts'
+
+/** How often is looked again where no notification comes (a container that ends writes nothing), in milliseconds. */
+const lookAgainMs = 250
+const chunkBytes = 64 * 1024
+
+/**
+ * Reads the log of one run of a container: what was set aside (`FILE.1`), then the file. With `follow` it goes on, over rotations too, until the
+ * container has ended or the signal aborts.
+ *
+ * @param isLive whether more may come
+ */
+export async function* readLog(
+  file: string,
+  options: LogOptions,
+  isLive: () => boolean,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const printer = new LogPrinter(options)
+  // Before the first read: what is written in between is noticed.
+  const changes = options.follow ? new Changes(dirname(file), signal) : undefined
+  const log = new LogReader(file)
+  try {
+    const lines = [...(await oldLines(`${file}.1`)), ...(await log.read())]
+    const last =
+      options.tailLines === undefined ? lines : options.tailLines === 0 ? [] : lines.slice(-options.tailLines)
+    yield printer.print(last)
+    if (changes === undefined) return
+    while (!printer.isFull && !signal.aborted) {
+      const live = isLive()
+      yield printer.print(await log.read())
+      if (!live) return
+      await changes.next()
+    }
+  } finally {
+    changes?.close()
+    await log.close()
+  }
+}
+
+async function oldLines(file: string): Promise<Buffer[]> {
+  try {
+    return new LineSplitter().push(await readFile(file))
+  } catch {
+    return []
+  }
+}
+
+/** A file that is appended to, and replaced by a new one now and then. */
+class LogReader {
+  readonly #path: string
+  #handle: FileHandle | undefined
+  #splitter = new LineSplitter()
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** The complete lines since the last call; none while there is no file. */
+  async read(): Promise<Buffer[]> {
+    const lines = await this.#readOpen()
+    if (!(await this.#isReplaced())) return lines
+    // What was written to the old one between the two looks.
+    lines.push(...(await this.#readOpen()))
+    await this.close()
+    this.#handle = await open(this.#path, 'r').catch(() => undefined)
+    this.#splitter = new LineSplitter()
+    return [...lines, ...(await this.#readOpen())]
+  }
+
+  async close(): Promise<void> {
+    await this.#handle?.close()
+    this.#handle = undefined
+  }
+
+  async #readOpen(): Promise<Buffer[]> {
+    const lines: Buffer[] = []
+    for (;;) {
+      const { bytesRead = 0, buffer } = (await this.#handle?.read(Buffer.alloc(chunkBytes), 0, chunkBytes, null)) ?? {}
+      if (bytesRead === 0 || buffer === undefined) return lines
+      lines.push(...this.#splitter.push(buffer.subarray(0, bytesRead)))
+    }
+  }
+
+  async #isReplaced(): Promise<boolean> {
+    const [now, ours] = await Promise.all([stat(this.#path).catch(() => undefined), this.#handle?.stat()])
+    return now !== undefined && now.ino !== ours?.ino
+  }
+}
+
+/** Waits for changes in a folder, or for a while. */
+class Changes {
+  readonly #watcher: FSWatcher | undefined
+  readonly #signal: AbortSignal
+  #wake: () => void = () => {}
+  #pending = false
+
+  constructor(folder: string, signal: AbortSignal) {
+    this.#signal = signal
+    try {
+      this.#watcher = watch(folder, () => this.#changed()).on('error', () => {})
+    } catch {
+      // There is no folder yet, or there are no watches left: looking again does as well.
+    }
+    signal.addEventListener('abort', this.#onAbort)
+  }
+
+  async next(): Promise<void> {
+    if (!this.#pending && !this.#signal.aborted) {
+      let timer: NodeJS.Timeout | undefined
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve
+        timer = setTimeout(resolve, lookAgainMs)
+      })
+      clearTimeout(timer)
+    }
+    this.#pending = false
+  }
+
+  close(): void {
+    this.#signal.removeEventListener('abort', this.#onAbort)
+    this.#watcher?.close()
+  }
+
+  readonly #onAbort = (): void => this.#changed()
+
+  #changed(): void {
+    this.#pending = true
+    this.#wake()
+  }
+}
