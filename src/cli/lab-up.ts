@@ -1,5 +1,7 @@
 import { relative } from 'node:path'
 import { untilAborted } from '../kube/abort.ts'
+import { agentFlags } from '../config/agent-flags.ts'
+import { loadSettings } from '../config/settings.ts'
 import { defaultLabName } from '../lab/name.ts'
 import { nextSteps } from '../lab/next-steps.ts'
 import { type StartedLab, startLab } from '../lab/up.ts'
@@ -15,6 +17,7 @@ type Options = {
   filename: string[]
   detach?: boolean
   empty?: boolean
+  agentArg: string[]
   kubeconfig?: string
   /** Seconds. */
   timeout?: number
@@ -30,6 +33,7 @@ export async function run(options: Options): Promise<number> {
     name: options.name,
     nodes: options.nodes,
     network: networkOptions(options),
+    agentArguments: await checkedAgentArguments(options.agentArg),
     ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
     filenames: filenamesOf(options),
     timeoutSeconds: options.timeout ?? usualTimeoutSeconds(options.nodes),
@@ -50,6 +54,14 @@ export async function run(options: Options): Promise<number> {
     return exitCodes.ok
   }
   return isInteractive ? stayInForeground(options.name, lab, stop) : verifyAndLeave(options.name, lab, stop)
+}
+
+/** So that a mistake is told here and not by agents that end again and again. @throws WeftError CONFIG_… */
+async function checkedAgentArguments(texts: readonly string[]): Promise<readonly string[]> {
+  const flags = texts.map((text) => /^(?:--)?([^=]*)(?:=(.*))?$/s.exec(text) ?? [])
+  const given = flags.map(([, name = '', value = 'true']) => [name, value] as const)
+  if (given.length > 0) await loadSettings(agentFlags, Object.fromEntries(given))
+  return given.map(([name, value]) => `${name}=${value}`)
 }
 
 /** How the verification ended: its exit code, or what came before. */

@@ -83,6 +83,11 @@ function addLabUp(lab: Command, done: (exitCode: number) => void): void {
       ),
     )
     .option('--detach', 'return once the lab is ready, and leave it running')
+    .addOption(
+      new Option('--agent-arg <name=value>', "flag for the nodes' agents; may be repeated")
+        .argParser((value: string, before: string[]) => [...before, value])
+        .default([], 'none'),
+    )
     .option('--kubeconfig <file>', 'use this API server, which has its own controllers; the lab brings nodes alone')
   for (const option of labNetworkOptions()) up.addOption(option)
   addExamples(up, [

@@ -6,7 +6,7 @@ import { type AgentStatus, socketName } from '../daemon/status-server.ts'
 import { labFiles } from '../lab/files.ts'
 import { agentSocketPath, readLabState } from '../lab/state.ts'
 import { WeftError } from '../model/error.ts'
-import type { ReconcilerStatus } from '../reconcile/reconciler.ts'
+import type { PartStatus } from '../daemon/parts.ts'
 import { exitCodes } from './errors.ts'
 import { formatTable, type OutputFormat, print, say } from './output.ts'
 import { formatFindings } from './status-findings.ts'
@@ -70,7 +70,7 @@ function inLab(lab: string, node: string | undefined): Asked[] {
   return node === undefined && existsSync(controller) ? [...agents, { who: 'controller', path: controller }] : agents
 }
 
-type Row = AgentStatus & { part: ReconcilerStatus | undefined }
+type Row = AgentStatus & { part: PartStatus | undefined }
 
 /** Whoever runs no part has a line all the same: an agent that waits for the API, a controller that does not lead. */
 const rowsOf = (answer: AgentStatus): Row[] =>
@@ -89,6 +89,7 @@ const columns = [
   { title: 'CHANGES', cell: ({ part }: Row) => part?.changes ?? 0, wide: true },
   { title: 'FAILURES', cell: ({ part }: Row) => part?.failures ?? 0, wide: true },
   { title: 'EPOCHS', cell: ({ part }: Row) => part?.epochs ?? 0, wide: true },
+  { title: 'DETAILS', cell: detailsText, wide: true },
   { title: 'PID', cell: ({ pid }: Row) => pid, wide: true },
 ]
 
@@ -96,6 +97,11 @@ function syncedText({ part, role, leader }: Row): string {
   if (part !== undefined) return part.synced ? 'yes' : `no, ${part.pending} pending`
   if (role === 'agent') return 'no, starting'
   return leader?.leading ? 'no, starting' : 'standby'
+}
+
+function detailsText({ part }: Row): string {
+  const details = Object.entries(part?.details ?? {})
+  return details.map(([name, value]) => `${name}=${value}`).join(' ')
 }
 
 function age(ms: number | undefined): string {

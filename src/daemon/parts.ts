@@ -4,6 +4,11 @@ import type { Log } from './log.ts'
 import type { PartHealth } from './progress.ts'
 import { type RunnablePart, type RunningPart, runPart } from './run-part.ts'
 
+/** What a part says of itself. */
+export interface PartStatus extends ReconcilerStatus {
+  details?: Readonly<Record<string, string | number>>
+}
+
 /** The parts that a process runs at the moment; none before it has its lists, or while it does not lead. */
 export class Parts {
   #running: readonly RunningPart[] = []
@@ -24,8 +29,11 @@ export class Parts {
     return this.#running
   }
 
-  status(): ReconcilerStatus[] {
-    return this.#running.map(({ part }) => part.reconciler.status())
+  status(): PartStatus[] {
+    return this.#running.map(({ part }) => ({
+      ...part.reconciler.status(),
+      ...(part.details === undefined ? {} : { details: part.details() }),
+    }))
   }
 
   refusals(): Refusal[] {

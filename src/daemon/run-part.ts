@@ -13,6 +13,8 @@ export interface RunnablePart {
   dryRun(): Promise<Change[]>
   follow(touch: (subjects: Iterable<Subject>) => void): () => void
   close?(): void
+  /** What else there is to tell, in words or numbers: shown by `weft status -o wide`. */
+  details?(): Readonly<Record<string, string | number>>
   /** Changes gather for this long before they are written; 0 if absent. */
   minIntervalMs?: number
   /** Of a proxy: the family whose Services it serves. Its health and figures are told under kube-proxy's names too. */

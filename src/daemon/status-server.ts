@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { listenForAbort } from '../kube/abort.ts'
-import type { ReconcilerStatus } from '../reconcile/reconciler.ts'
+import type { PartStatus } from './parts.ts'
 
 /** What GET /status on the socket of an agent or a controller answers. */
 export interface AgentStatus {
@@ -16,7 +16,7 @@ export interface AgentStatus {
   startedMs: number
   /** How many of its lists fail at the moment, with the last error of each. */
   api: { failing: Record<string, string> }
-  parts: ReconcilerStatus[]
+  parts: PartStatus[]
   /** Of a controller: whether it leads, and who does (empty: not known). */
   leader?: { leading: boolean; identity: string }
 }

@@ -3,11 +3,17 @@ import { join } from 'node:path'
 import type { ManifestDocument } from './manifests.ts'
 import type { ProcessIdentity } from './process-identity.ts'
 import { labDir } from './state.ts'
+import type { NetworkOptions } from './topology/options.ts'
 
 /** What `lab up` wants of the supervisor. */
 export interface LabSpec {
   name: string
   nodes: number
+  network: NetworkOptions
+  /** The API server to use in place of one of the lab's own. */
+  givenApi?: GivenApi
+  /** Flags for the nodes' agents, e.g. `--masquerade-all=true`. */
+  agentArguments: string[]
   manifests: ManifestDocument[]
   /** After this the lab counts as failed, with what is not ready. */
   timeoutSeconds: number
@@ -17,16 +23,28 @@ export interface LabSpec {
   starter: ProcessIdentity
 }
 
+/** An API server that was there before the lab. */
+export interface GivenApi {
+  /** The user's kubeconfig, absolute; `labFiles().kubeconfig` is a copy that needs no other file. */
+  kubeconfig: string
+  /** Value of the label by which this lab's Nodes are known there, other than that of any other lab. */
+  registration: string
+}
+
 /** Processes of a lab, kept up to date by its supervisor. */
 export interface LabProcesses {
   supervisor: ProcessIdentity
-  /** The API with its controllers. */
+  /** The API with its controllers; with an API server that was given, what carries it into the lab. */
   api: ChildState
+  /** `weft controller`, which gives Nodes their pod CIDRs. */
+  controller?: ChildState
   nodes: Record<string, NodeProcesses>
 }
 
 export interface NodeProcesses {
   holderPid: number
+  /** How often the node was made again. */
+  restarts: number
   kubelet: ChildState
   agent: ChildState
 }
@@ -46,8 +64,11 @@ export const labFiles = (name: string) => {
     dir,
     spec: join(dir, 'spec.json'),
     processes: join(dir, 'processes.json'),
+    state: join(dir, 'state.json'),
     api: join(dir, 'api'),
     logs: join(dir, 'logs'),
+    /** Status socket of `weft controller`. */
+    controllerRunDir: join(dir, 'controller'),
     /** For the host: the API on loopback. */
     kubeconfig: join(dir, 'kubeconfig'),
     /** For nodes: the API on the underlay. */
@@ -56,8 +77,12 @@ export const labFiles = (name: string) => {
 }
 
 /** Replaces a JSON file in one step, so that a reader never sees half of it. */
-export function writeJson(file: string, value: unknown): void {
-  writeFileSync(`${file}.new`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 })
+export const writeJson = (file: string, value: unknown): void =>
+  replaceFile(file, `${JSON.stringify(value, null, 2)}\n`)
+
+/** Replaces a file in one step; only its owner may read it. */
+export function replaceFile(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 })
   renameSync(`${file}.new`, file)
 }
 

@@ -1,22 +1,29 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { WeftError } from '../model/error.ts'
-import { type LabSpec, labFiles, writeJson } from './files.ts'
-import { type ManifestDocument, readManifests } from './manifests.ts'
+import { labFiles } from './files.ts'
+import { checkMachine } from './machine-requirements.ts'
+import { readManifests } from './manifests.ts'
 import { checkLabName } from './name.ts'
+import { cgroupProcs } from './process-group.ts'
 import { processIdentity } from './process-identity.ts'
-import { checkRequirements } from './requirements.ts'
-import { isLabRunning } from './running.ts'
+import { checkPrograms } from './requirements.ts'
+import { checkGivenApi } from './given-api.ts'
+import { releaseLab, reserveLab } from './reservation.ts'
 import { fromWire, type ProgressEvent, progressFd } from './supervisor/progress.ts'
-import { planTopology } from './topology/plan.ts'
-import { removeLab } from './topology/remove.ts'
+import { type NetworkOptions, planTopology } from './topology/plan.ts'
 
 export interface StartOptions {
   name: string
   nodes: number
+  network: NetworkOptions
+  /** kubeconfig of the API server to use in place of one of the lab's own. */
+  kubeconfig?: string
+  /** Flags for the nodes' agents, as `name=value`. */
+  agentArguments?: readonly string[]
   /** Files and directories of manifests; `-` is standard input. */
   filenames: string[]
   timeoutSeconds: number
@@ -26,6 +33,8 @@ export interface StartOptions {
   onPhase: (title: string, seconds: number) => void
   /** Gets what is being waited for when it takes long. */
   onWaiting: (missing: string[]) => void
+  /** Gets what became of Nodes that the lab had registered with another API server. */
+  onNotice?: (text: string) => void
   /** Gives up starting; what was made is removed. */
   signal: AbortSignal
 }
@@ -38,48 +47,39 @@ export interface StartedLab {
   ended: Promise<void>
   /** Lets this process end while the lab goes on. */
   detach(): void
+  /** Ends the lab and removes all of it; does nothing to a lab that was started under its name since. */
+  remove(): Promise<unknown>
 }
 
 /**
  * Brings a lab up in the background and returns when all that was applied runs. What an earlier lab of the name left is
  * removed first; after a failure nothing is left.
  *
- * @throws WeftError NOT_ROOT, LAB_REQUIREMENTS_MISSING, LAB_RUNNING, MANIFEST_…, and what the supervisor reports
+ * @throws WeftError NOT_ROOT, LAB_…_MISSING, LAB_MEMORY_SHORT, LAB_RUNNING, LAB_FOLDER_UNWRITABLE, MANIFEST_…, and what the supervisor reports
  */
 export async function startLab(options: StartOptions): Promise<StartedLab> {
-  planTopology(checkLabName(options.name), options.nodes)
+  const plan = planTopology(checkLabName(options.name), options.nodes, options.network)
   const manifests = readManifests(options.filenames)
-  checkRequirements()
-  checkNotRunning(options.name)
-  await removeLab(options.name)
+  checkPrograms()
+  checkMachine(options.nodes)
+  const given = options.kubeconfig === undefined ? {} : { givenApi: await checkGivenApi(options.kubeconfig, plan) }
+  const { name, nodes, network, timeoutSeconds, program } = options
+  const starter = processIdentity(process.pid) ?? ''
+  const agentArguments = (options.agentArguments ?? []).map((text) => `--${text}`)
+  await reserveLab({ name, nodes, network, ...given, agentArguments, manifests, timeoutSeconds, program, starter })
+  const remove = (): Promise<boolean> => releaseLab(name, starter, options.onNotice)
   try {
-    return await followStart(spawnSupervisor(options, manifests), options)
+    return { ...(await followStart(spawnSupervisor(options), options)), remove }
   } catch (error) {
-    await removeLab(options.name)
-    throw error
+    throw (await remove()) ? error : takenDown(name)
   }
 }
 
-function checkNotRunning(name: string): void {
-  if (!isLabRunning(name)) return
-  throw new WeftError(`a lab named "${name}" is running`, {
-    code: 'LAB_RUNNING',
-    fault: 'user',
-    where: '--name',
-    remedy: `end it with 'weft lab down --name ${name}', or choose another --name`,
-  })
-}
-
-function spawnSupervisor(options: StartOptions, manifests: ManifestDocument[]): ChildProcess {
-  const { name, nodes, timeoutSeconds, program } = options
-  const files = labFiles(name)
-  mkdirSync(files.dir, { recursive: true, mode: 0o700 })
-  mkdirSync(files.logs)
-  const starter = processIdentity(process.pid) ?? ''
-  writeJson(files.spec, { name, nodes, manifests, timeoutSeconds, program, starter } satisfies LabSpec)
-  const log = openSync(join(files.logs, 'supervisor.log'), 'a')
-  const [command = '', ...args] = program
-  const supervisor = spawn(command, [...args, 'lab', 'supervise', '--name', name], {
+function spawnSupervisor({ name, program }: StartOptions): ChildProcess {
+  const log = openSync(join(labFiles(name).logs, 'supervisor.log'), 'a')
+  const supervise = [...program, 'lab', 'supervise', '--name', name]
+  // Born in the lab's cgroup, so that there is no moment in which `lab down` would miss it.
+  const supervisor = spawn('sh', ['-c', 'echo $$ >"$0" && exec "$@"', cgroupProcs(name), ...supervise], {
     // A session of its own: Ctrl-C in the terminal is for the command that follows, not for the lab.
     detached: true,
     stdio: ['ignore', log, log, 'pipe'],
@@ -88,7 +88,7 @@ function spawnSupervisor(options: StartOptions, manifests: ManifestDocument[]): 
   return supervisor
 }
 
-async function followStart(supervisor: ChildProcess, options: StartOptions): Promise<StartedLab> {
+async function followStart(supervisor: ChildProcess, options: StartOptions): Promise<Omit<StartedLab, 'remove'>> {
   const pipe = supervisor.stdio[progressFd] as Readable
   const ended = new Promise<void>((resolve) => {
     supervisor.once('exit', () => resolve())
@@ -120,6 +120,13 @@ async function readyEvent(pipe: Readable, { name, onPhase, onWaiting }: StartOpt
     remedy: 'start it again; if it was killed for want of memory, use fewer nodes',
   })
 }
+
+const takenDown = (name: string): WeftError =>
+  new WeftError(`the lab "${name}" was taken down while it started`, {
+    code: 'LAB_TAKEN_DOWN',
+    fault: 'user',
+    exitCode: 1,
+  })
 
 function abortedError(signal: AbortSignal): { promise: Promise<never>; release: () => void } {
   let release = (): void => {}

@@ -1,5 +1,5 @@
 /** Upper bounds in seconds; one more bucket takes what is above the last. */
-const bounds = [0.000_01, 0.000_1, 0.000_5, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10]
+const usualBounds = [0.000_01, 0.000_1, 0.000_5, 0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10]
 
 /** A histogram as plain numbers, in the shape that Prometheus wants: `counts[i]` of the values up to `bounds[i]`, not summed up. */
 export interface HistogramValue {
@@ -11,20 +11,27 @@ export interface HistogramValue {
 
 /** Durations in buckets. */
 export class Histogram {
-  readonly #counts = new Array<number>(bounds.length + 1).fill(0)
+  readonly #bounds: readonly number[]
+  readonly #counts: number[]
   #sum = 0
   #count = 0
 
+  /** @param bounds upper bounds in seconds, ascending */
+  constructor(bounds: readonly number[] = usualBounds) {
+    this.#bounds = bounds
+    this.#counts = new Array<number>(bounds.length + 1).fill(0)
+  }
+
   observe(seconds: number): void {
     let bucket = 0
-    while (bucket < bounds.length && seconds > (bounds[bucket] as number)) bucket++
+    while (bucket < this.#bounds.length && seconds > (this.#bounds[bucket] as number)) bucket++
     this.#counts[bucket] = (this.#counts[bucket] as number) + 1
     this.#sum += seconds
     this.#count++
   }
 
   value(): HistogramValue {
-    return { bounds, counts: this.#counts.slice(), sum: this.#sum, count: this.#count }
+    return { bounds: this.#bounds, counts: this.#counts.slice(), sum: this.#sum, count: this.#count }
   }
 }
 
@@ -67,4 +74,5 @@ export class Metrics {
   }
   readonly planSeconds = new Histogram()
   readonly applySeconds = new Histogram()
+  readonly runSeconds = new Histogram()
 }

@@ -56,7 +56,8 @@ export class Numbers {
 }
 
 function hold(state: SubjectState, name: string, number: number, plan: number): number {
-  if (state.numbers === undefined) state.numbers = []
-  state.numbers.push({ name, number, used: plan })
+  const held = { name, number, used: plan }
+  // An array that grows by push has room for sixteen more.
+  state.numbers = state.numbers === undefined ? [held] : [...state.numbers, held]
   return number
 }

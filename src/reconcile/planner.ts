@@ -88,11 +88,16 @@ export class Planner {
     commits.changed(subject)
     try {
       const number = ++this.#plan
-      const plan = part.plan(subject, this.#previous(state, number), now())
-      wanted.replace(state, plan.items, plan.rank)
+      const previous = this.#previous(state, number)
+      // Handed out once: a plan that fails half-way may have changed it.
+      state.memo = undefined
+      const plan = part.plan(subject, previous, now())
+      if (plan.delta === undefined) wanted.replace(state, plan.items, plan.rank)
+      else wanted.patch(state, plan.delta, plan.rank)
+      state.memo = plan.memo
       state.plan = number
       state.more = plan.more ?? false
-      this.#note(subject, plan)
+      this.#note(state, plan)
       return true
     } catch (error) {
       if (error instanceof PlanConflict && !final) return false
@@ -110,12 +115,13 @@ export class Planner {
     const { numbers } = this.#core
     return {
       items: state.items,
+      memo: state.memo,
       number: (name) => numbers.get(state, name, plan),
       held: (name) => state.numbers?.find((one) => one.name === name)?.number,
     }
   }
 
-  #note(subject: Subject, { items, refusals, wakeAtMs }: Plan): void {
+  #note({ subject, items }: SubjectState, { refusals, wakeAtMs }: Plan): void {
     const refused = refusals !== undefined && refusals.length > 0
     if (refused)
       this.#refusals.set(

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { FakeTarget } from './fake-target.ts'
 import { Reconciler } from './reconciler.ts'
-import { expectedOf, seenIn, toyContainers, toyOwned, toyPart, type Want, World } from './toy-part.ts'
+import { expectedOf, inDeltas, seenIn, toyContainers, toyOwned, toyPart, type Want, World } from './toy-part.ts'
 import type { Subject } from './types.ts'
 
 const subjectNames = ['a', 'b', 'c', 'd', 'e']
@@ -87,7 +87,10 @@ class Life {
   #damaged = false
   readonly #running: Promise<unknown>[] = []
 
-  constructor(transactional: boolean, slow: boolean) {
+  readonly #deltas: boolean
+
+  constructor(transactional: boolean, slow: boolean, deltas: boolean) {
+    this.#deltas = deltas
     this.target = new FakeTarget(toyOwned, { transactional, containers: toyContainers })
     this.target.slow = slow
     this.target.learns.add('endpoint')
@@ -160,7 +163,7 @@ class Life {
 
   #make(): Reconciler {
     return new Reconciler({
-      part: toyPart(this.world),
+      part: this.#deltas ? inDeltas(toyPart(this.world)) : toyPart(this.world),
       target: this.target,
       now: () => this.nowMs,
       random: () => 0.5,
@@ -204,15 +207,17 @@ function toggle<T>(set: Set<T>, one: T, on: boolean): void {
 }
 
 describe.each([
-  { name: 'a transactional target', transactional: true, slow: false },
-  { name: 'a slow transactional target', transactional: true, slow: true },
-  { name: 'a target that answers each item', transactional: false, slow: false },
-  { name: 'a slow target that answers each item', transactional: false, slow: true },
-])('Reconciler with $name', ({ transactional, slow }) => {
+  { name: 'a transactional target', transactional: true, slow: false, deltas: false },
+  { name: 'a slow transactional target', transactional: true, slow: true, deltas: false },
+  { name: 'a target that answers each item', transactional: false, slow: false, deltas: false },
+  { name: 'a slow target that answers each item', transactional: false, slow: true, deltas: false },
+  { name: 'a transactional target, and plans that tell what differs', transactional: true, slow: false, deltas: true },
+  { name: 'a slow target, and plans that tell what differs', transactional: false, slow: true, deltas: true },
+])('Reconciler with $name', ({ transactional, slow, deltas }) => {
   it('ends where a naive model ends, whatever changes, fails, is lost, crashes or is touched by others', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60, size: 'max' }), async (steps) => {
-        const life = new Life(transactional, slow)
+        const life = new Life(transactional, slow, deltas)
         await life.reconciler.start(life.world.keys())
         for (const one of steps) await life.run(one)
         await life.calm()

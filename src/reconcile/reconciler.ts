@@ -197,7 +197,9 @@ export class Reconciler {
       this.#finishDue = false
     } finally {
       if (generation !== this.generation) {
-        metrics.counters.lastDurationSeconds = (performance.now() - startMs) / 1000
+        const seconds = (performance.now() - startMs) / 1000
+        metrics.counters.lastDurationSeconds = seconds
+        metrics.runSeconds.observe(seconds)
       }
       effects.tick()
       commits.tell((subject) => this.isCommitted(subject))

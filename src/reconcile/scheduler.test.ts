@@ -31,6 +31,23 @@ describe('Scheduler', () => {
   })
   afterEach(() => scheduler.close())
 
+  it('gathers touches for the interval that was asked for', async () => {
+    scheduler.close()
+    reconciler = new Reconciler({ part, target: (target = new FakeTarget([])) })
+    await reconciler.start(wanted)
+    scheduler = new Scheduler(reconciler, { minIntervalMs: 200 })
+    const runs: number[] = []
+    target.onBatch = () => runs.push(performance.now())
+    for (const subject of ['b', 'c', 'd']) {
+      wanted.add(subject)
+      scheduler.touch([subject])
+      await vi.waitFor(() => expect(runs.length).toBeGreaterThan(0), { interval: 1 })
+    }
+    await vi.waitFor(() => expect(target.items.size).toBe(4))
+    expect(runs).toHaveLength(2)
+    expect((runs[1] ?? 0) - (runs[0] ?? 0)).toBeGreaterThan(190)
+  })
+
   it('writes what is touched at once, and what is touched meanwhile in one more transaction', async () => {
     target.batches.length = 0
     for (const subject of ['b', 'c', 'd']) {

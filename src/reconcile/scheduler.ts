@@ -7,6 +7,10 @@ export interface SchedulerOptions {
   /** A full audit at least this often, in milliseconds. */
   auditMs?: number
   onError?: (error: unknown) => void
+  /** Touches gather for so long after a run before the next one begins. 0 if absent: none waits. */
+  minIntervalMs?: number
+  /** Called after each run: all that was touched before it began was planned, and written where nothing refused it. */
+  onRun?: () => void
 }
 
 /**
@@ -18,7 +22,11 @@ export class Scheduler {
   readonly #pollMs: number
   readonly #auditMs: number
   readonly #onError: (error: unknown) => void
+  readonly #onRun: () => void
+  readonly #minIntervalMs: number
   #timer: NodeJS.Timeout | undefined
+  #gathering: NodeJS.Timeout | undefined
+  #lastRun = Number.NEGATIVE_INFINITY
   #busy = false
   #again = false
   #closed = false
@@ -30,18 +38,28 @@ export class Scheduler {
     this.#pollMs = options.pollMs ?? 500
     this.#auditMs = options.auditMs ?? 300_000
     this.#onError = options.onError ?? (() => {})
+    this.#onRun = options.onRun ?? (() => {})
+    this.#minIntervalMs = options.minIntervalMs ?? 0
     this.#timer = setInterval(() => void this.#tick(), this.#pollMs)
     this.#timer.unref()
   }
 
   touch(subjects: Iterable<Subject>): void {
     this.#reconciler.touch(subjects)
+    const waitMs = this.#lastRun + this.#minIntervalMs - performance.now()
+    if (waitMs <= 0) void this.#work()
+    else this.#gathering ??= setTimeout(() => this.#gathered(), waitMs)
+  }
+
+  #gathered(): void {
+    this.#gathering = undefined
     void this.#work()
   }
 
   close(): void {
     this.#closed = true
     clearInterval(this.#timer)
+    clearTimeout(this.#gathering)
     this.#reconciler.close()
   }
 
@@ -55,6 +73,8 @@ export class Scheduler {
       do {
         this.#again = false
         await this.#reconciler.flush()
+        this.#lastRun = performance.now()
+        this.#onRun()
       } while (this.#again && !this.#closed)
     } catch (error) {
       this.#onError(error)

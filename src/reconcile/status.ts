@@ -19,6 +19,8 @@ export interface ReconcilerStatus extends Counters {
   planSeconds: HistogramValue
   /** Applying one batch. */
   applySeconds: HistogramValue
+  /** Each run that wrote something, from the first plan to the last acknowledgement. */
+  runSeconds: HistogramValue
 }
 
 export function statusOf(core: Core, planner: Planner, synced: boolean): ReconcilerStatus {
@@ -36,5 +38,6 @@ export function statusOf(core: Core, planner: Planner, synced: boolean): Reconci
     failing: Array.from(retry.failing(), ({ who, message }) => ({ subjects: [who.subject], message })),
     planSeconds: metrics.planSeconds.value(),
     applySeconds: metrics.applySeconds.value(),
+    runSeconds: metrics.runSeconds.value(),
   }
 }

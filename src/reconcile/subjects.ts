@@ -24,6 +24,8 @@ export interface SubjectState {
   plan: number
   /** Plan.more of that plan. */
   more: boolean
+  /** Plan.memo of that plan; undefined while another is made. */
+  memo: unknown
   /** Its differing entries; some may have been written, or passed on, meanwhile: Entry.dirtyBy tells. */
   dirty: Entry[] | undefined
   dirtyCount: number
@@ -78,6 +80,7 @@ const newState = (subject: Subject): SubjectState => ({
   numbers: undefined,
   plan: 0,
   more: false,
+  memo: undefined,
   dirty: undefined,
   dirtyCount: 0,
   leaving: undefined,

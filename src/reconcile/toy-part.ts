@@ -78,6 +78,20 @@ function planWant(subject: Subject, want: Want, previous: Previous): Plan {
   return { items, rank }
 }
 
+/** The same part, telling only what differs wherever it may. */
+export function inDeltas(part: Part): Part {
+  const plan: Part['plan'] = (subject, previous, nowMs) => {
+    const full = part.plan(subject, previous, nowMs)
+    const shape = JSON.stringify([full.rank, full.items.filter(({ claim }) => claim !== undefined)])
+    if (previous.memo !== shape) return { ...full, memo: shape }
+    const same = (a: Item, b: Item): boolean => a.kind === b.kind && a.key === b.key && a.value === b.value
+    const remove = previous.items.filter((item) => !full.items.some((one) => same(one, item)))
+    const add = full.items.filter((item) => !previous.items.some((one) => same(one, item)))
+    return { ...full, items: [], delta: { remove, add }, memo: shape }
+  }
+  return { ...part, plan }
+}
+
 /** Endpoints that left, not those that only moved to another slot. */
 function forgetLeft(changes: readonly Change[]): Effect[] {
   const endpoints = changes.filter(({ item }) => item.kind === 'endpoint')

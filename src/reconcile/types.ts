@@ -56,6 +56,21 @@ export interface Plan {
    */
   more?: boolean
   rank: Rank
+  /**
+   * What differs from the subject's last plan, in place of `items`, which are empty then: for subjects with so many items that telling all of them costs more than writing
+   * the change. Only where `previous.memo` was given, with the rank of that plan, and for items without a claim.
+   */
+  delta?: Delta
+  /** For the part's own use: the subject's next plan finds it as `previous.memo`, if this plan was taken. It may be changed in place then. */
+  memo?: unknown
+}
+
+/** A changed value is a removal and an addition of one key. */
+export interface Delta {
+  /** Items of the last plan. */
+  remove: readonly Item[]
+  /** Items that the last plan had not, or whose key is among those removed. */
+  add: readonly Item[]
 }
 
 /** What a subject holds and should keep stable, handed to its next plan. */
@@ -64,6 +79,8 @@ export interface Previous {
   readonly items: readonly Item[]
   /** A number that is unique among all subjects and stable for (subject, name) for as long as each plan asks for it. Starts at 1. */
   number(name: string): number
+  /** What the subject's last plan left here; undefined after adoption, and after a plan that was not taken. */
+  readonly memo?: unknown
   /** The number of (subject, name) if it has one; asking here neither hands one out nor keeps it. */
   held(name: string): number | undefined
 }

@@ -1,7 +1,7 @@
 import { Claims, sameRank } from './claims.ts'
 import { type Entries, type Entry, entryId } from './entries.ts'
 import { none, type SubjectState, type Subjects } from './subjects.ts'
-import type { Item, Rank, Refusal } from './types.ts'
+import { type Delta, type Item, itemId, type Rank, type Refusal } from './types.ts'
 
 /** A plan that cannot stand beside the others: the same key twice, or one that belongs to another subject without a claim. */
 export class PlanConflict extends Error {
@@ -46,6 +46,66 @@ export class WantedItems {
       if (entry.mark !== kept && this.#holds(state, item)) this.#add(entry, item, state)
     }
     for (const entry of left) this.#entries.forgetIfIdle(entry)
+  }
+
+  /** Changes what a subject wants by the difference to its last plan. Costs the difference. @throws PlanConflict; then nothing has changed. */
+  patch(state: SubjectState, { remove, add }: Delta, rank: Rank): void {
+    if (!state.planned || !sameRank(state.rank, rank)) throw new PlanConflict('a difference to another plan')
+    const removed = this.#entries.stamp()
+    const positions = remove.map((item) => this.#planned(state, item, removed)).toSorted((a, b) => b - a)
+    const added = this.#enterMore(state, add, removed)
+    const left = positions.map((position) => this.#dropAt(state, position))
+    for (const [index, entry] of added.entries()) {
+      const item = add[index] as Item
+      entry.refs++
+      state.entries.push(entry)
+      state.items.push(item)
+      this.#add(entry, item, state)
+    }
+    for (const entry of left) this.#entries.forgetIfIdle(entry)
+  }
+
+  /** Where the subject has an item, whose entry is marked. @throws PlanConflict */
+  #planned(state: SubjectState, item: Item, mark: number): number {
+    const entry = this.#entries.find(item.kind, item.key)
+    const position = entry === undefined || entry.mark === mark ? -1 : state.entries.lastIndexOf(entry)
+    if (entry === undefined || position < 0) throw new PlanConflict(`${itemId(item)} was not planned, and cannot leave`)
+    if (state.items[position]?.claim !== undefined) throw new PlanConflict(`${itemId(item)} stands under a claim`)
+    entry.mark = mark
+    return position
+  }
+
+  #enterMore(state: SubjectState, add: readonly Item[], removed: number): Entry[] {
+    const added = removed + 1
+    const entries: Entry[] = []
+    for (const item of add) {
+      const entry = this.#entries.at(item)
+      const twice = entry.mark === added || (entry.mark !== removed && entry.refs > 0 && state.entries.includes(entry))
+      const conflict =
+        twice || item.claim !== undefined
+          ? `a difference cannot add ${itemId(item)}`
+          : conflictOf(entry, item, state, added)
+      entries.push(entry)
+      entry.mark = added
+      if (conflict === undefined) continue
+      for (const one of entries) this.#entries.forgetIfIdle(one)
+      throw new PlanConflict(conflict)
+    }
+    return entries
+  }
+
+  /** The last item takes the place of the one that leaves. */
+  #dropAt(state: SubjectState, position: number): Entry {
+    const entry = state.entries[position] as Entry
+    const [lastEntry, lastItem] = [state.entries.pop() as Entry, state.items.pop() as Item]
+    if (position < state.entries.length) {
+      state.entries[position] = lastEntry
+      state.items[position] = lastItem
+    }
+    entry.refs--
+    this.#remove(entry, state)
+    if (entry.have !== undefined && entry.haveOwner === state.subject) (state.leaving ??= []).push(entry)
+    return entry
   }
 
   /** One refusal for each claim that a subject lost. */
@@ -178,7 +238,8 @@ function claimsOf(items: readonly Item[]): readonly string[] {
     if (claims === undefined) claims = [claim]
     else claims.push(claim)
   }
-  return claims ?? none
+  // Without the room that push leaves.
+  return claims?.slice() ?? none
 }
 
 const same = (a: Item, b: Item): boolean => a.value === b.value && a.claim === b.claim

@@ -138,6 +138,8 @@ export class Writer {
   ): void {
     const { entries, epochs, metrics, commits, part, now } = this.#core
     const failed = this.#failedEntries(failures)
+    // Before entries that are gone are forgotten.
+    if (part.effectsOf !== undefined) this.#remember(pieces, changes, failed)
     for (const { group, entries: written } of pieces) {
       for (const entry of written) {
         entry.written = this.audit
@@ -150,7 +152,6 @@ export class Writer {
       }
       for (const { subject } of group.subjects) commits.changed(subject)
     }
-    if (part.effectsOf !== undefined) this.#remember(pieces, changes, failed)
     metrics.counters.transactions++
     metrics.counters.changes += changes.length
     metrics.counters.lastSyncMs = now()
@@ -184,14 +185,13 @@ export class Writer {
       for (const change of changes) (pieces[0] as Piece).group.acknowledged.push(change)
       return
     }
-    const groupOf = new Map<string, Group>()
+    const groupOf = new Map<Entry, Group>()
     for (const { group, entries } of pieces) {
-      for (const entry of entries) {
-        if (!failed.has(entry)) groupOf.set(`${entry.kind.name} ${entry.key}`, group)
-      }
+      for (const entry of entries) if (!failed.has(entry)) groupOf.set(entry, group)
     }
     for (const change of changes) {
-      groupOf.get(`${change.item.kind} ${change.item.key}`)?.acknowledged.push(change)
+      const entry = this.#core.entries.find(change.item.kind, change.item.key)
+      if (entry !== undefined) groupOf.get(entry)?.acknowledged.push(change)
     }
   }
 

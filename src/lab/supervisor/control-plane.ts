@@ -82,10 +82,17 @@ export class ControlPlane {
 /** Of the network alone: everything else of the process is the host's. */
 const inApiNamespace = ({ api }: TopologyPlan): string[] => ['nsenter', `--net=${netnsPath(api.netns)}`]
 
+/** There is one controller: whoever takes the place of a killed one shall not wait for long. */
+const election = [
+  '--leader-elect-lease-duration=4s',
+  '--leader-elect-renew-deadline=3s',
+  '--leader-elect-retry-period=500ms',
+]
+
 function controllerArguments({ lab, families, clusterCIDRs, serviceCIDRs, nodeMasks }: TopologyPlan): string[] {
   const { nodeKubeconfig, controllerRunDir } = labFiles(lab)
   const masks = nodeMasks.flatMap((mask, i) => [`--node-cidr-mask-size-${families[i]?.toLowerCase()}`, String(mask)])
   const ranges = ['--cluster-cidr', clusterCIDRs.join(','), '--service-cluster-ip-range', serviceCIDRs.join(',')]
   const where = ['--kubeconfig', nodeKubeconfig, '--run-dir', controllerRunDir]
-  return ['controller', ...where, '--allocate-node-cidrs', ...ranges, ...masks]
+  return ['controller', ...where, ...election, '--allocate-node-cidrs', ...ranges, ...masks]
 }

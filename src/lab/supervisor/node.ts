@@ -126,5 +126,5 @@ const agentArguments = ({ name }: PlannedNode, { spec, plan }: NodeSurroundings)
   const ranges = ['--cluster-cidr', plan.clusterCIDRs.join(','), '--service-cidr', plan.serviceCIDRs.join(',')]
   const { nodeKubeconfig } = labFiles(spec.name)
   const who = ['--kubeconfig', nodeKubeconfig, '--node-name', name, '--run-dir', runDir]
-  return ['agent', ...who, ...ranges, '--flannel-backend', 'host-gw']
+  return ['agent', ...who, ...ranges, '--flannel-backend', 'host-gw', ...spec.agentArguments]
 }
