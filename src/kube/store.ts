@@ -41,6 +41,8 @@ export class ObjectStore<T> {
   readonly #subscriptions = new Set<Subscription<T>>()
   /** Key → the value last delivered. */
   #before = new Map<string, T | undefined>()
+  /** Keys written more than once since then: only those may be back where they were. */
+  #again = new Set<string>()
   #scheduled = false
   #synced = false
 
@@ -132,7 +134,8 @@ export class ObjectStore<T> {
 
   #touch(key: string, old: T | undefined): void {
     if (!this.#synced) return
-    if (!this.#before.has(key)) this.#before.set(key, old)
+    if (this.#before.has(key)) this.#again.add(key)
+    else this.#before.set(key, old)
     this.#wake()
   }
 
@@ -165,11 +168,13 @@ export class ObjectStore<T> {
 
   #drain(): Changes<T> {
     const before = this.#before
+    const again = this.#again
     this.#before = new Map()
+    this.#again = new Set()
     const changes = new Map<string, Change<T>>()
     for (const [key, old] of before) {
       const now = this.#objects.get(key)
-      if (!this.#same(old, now)) changes.set(key, { old, now })
+      if (!again.has(key) || !this.#same(old, now)) changes.set(key, { old, now })
     }
     return changes
   }

@@ -1,4 +1,4 @@
-import { canonicalIPv4, type Family } from './ip.ts'
+import type { Family } from './ip.ts'
 import type { Protocol } from './services.ts'
 
 /** What Weft keeps of an EndpointSlice. */
@@ -13,12 +13,20 @@ export interface EndpointSlice {
 }
 
 export interface SliceEndpoint {
-  /** addresses[0]; the API ignores the others as well. */
+  /** addresses[0], in canonical spelling and of the slice's family; the API ignores the others as well. */
   address: string
   ready: boolean
   serving: boolean
   terminating: boolean
   nodeName: string
+  /** Whom it is meant for; absent without hints. */
+  hints?: EndpointHints
+}
+
+/** Names of zones and nodes that should use an endpoint (discovery.k8s.io/v1 EndpointHints). */
+export interface EndpointHints {
+  zones: readonly string[]
+  nodes: readonly string[]
 }
 
 /** Where a Service port leads: address and port of one backend. */
@@ -36,39 +44,77 @@ export interface Backends {
   local: Backend[]
 }
 
+/** For whom endpoints are selected. */
+export interface Viewpoint {
+  nodeName: string
+  /** Label topology.kubernetes.io/zone of the node; undefined if it has none. */
+  zone: string | undefined
+}
+
+interface Candidate {
+  backend: Backend
+  endpoint: SliceEndpoint
+}
+
 /**
  * The ready endpoints, and where nobody is ready those that still serve while they terminate (KEP-1669), judged for the cluster and for this node each on its
- * own. An address and port that stands in two slices counts once, and as not terminating if either says so.
+ * own. Hints narrow the cluster's list (KEP-2433, KEP-3015), never the node's. An address and port that stands in two slices counts once, and as not
+ * terminating if either says so.
  */
 export function selectBackends(
   slices: Iterable<EndpointSlice>,
   port: { name: string; protocol: Protocol },
-  nodeName: string,
+  from: Viewpoint,
 ): Backends {
-  const ready = new Map<string, Backend>()
-  const draining = new Map<string, Backend>()
-  for (const { endpoint, portNumber } of endpointsOf(slices, port)) {
-    const into = endpoint.ready ? ready : endpoint.serving && endpoint.terminating ? draining : undefined
-    const address = into && canonicalIPv4(endpoint.address)
-    if (into === undefined || address === undefined) continue
-    into.set(`${address}:${portNumber}`, { address, port: portNumber, local: endpoint.nodeName === nodeName })
+  const ready: Candidate[] = []
+  const draining: Candidate[] = []
+  for (const candidate of candidatesOf(slices, port, from.nodeName)) {
+    const { endpoint } = candidate
+    if (endpoint.ready) ready.push(candidate)
+    else if (endpoint.serving && endpoint.terminating) draining.push(candidate)
   }
-  const isLocal = (backend: Backend): boolean => backend.local
-  const readyLocal = [...ready.values()].filter(isLocal)
+  const readyLocal = ready.filter(isLocal)
   return {
-    cluster: [...(ready.size > 0 ? ready : draining).values()],
-    local: readyLocal.length > 0 ? readyLocal : [...draining.values()].filter(isLocal),
+    cluster: (ready.length > 0 ? nearest(ready, from) : draining).map(backendOf),
+    local: (readyLocal.length > 0 ? readyLocal : draining.filter(isLocal)).map(backendOf),
   }
 }
 
-function* endpointsOf(
+const isLocal = ({ backend }: Candidate): boolean => backend.local
+const backendOf = ({ backend }: Candidate): Backend => backend
+
+function candidatesOf(
   slices: Iterable<EndpointSlice>,
   port: { name: string; protocol: Protocol },
-): Generator<{ endpoint: SliceEndpoint; portNumber: number }> {
+  nodeName: string,
+): Iterable<Candidate> {
+  const found = new Map<string, Candidate>()
   for (const slice of slices) {
     for (const slicePort of slice.ports) {
       if (slicePort.name !== port.name || slicePort.protocol !== port.protocol) continue
-      for (const endpoint of slice.endpoints) yield { endpoint, portNumber: slicePort.port }
+      for (const endpoint of slice.endpoints) {
+        const key = `${endpoint.address} ${slicePort.port}`
+        const before = found.get(key)
+        if (before !== undefined && !(before.endpoint.terminating && !endpoint.terminating)) continue
+        const backend = { address: endpoint.address, port: slicePort.port, local: endpoint.nodeName === nodeName }
+        found.set(key, { backend, endpoint })
+      }
     }
   }
+  return found.values()
+}
+
+/** Hints count only if every endpoint has one and somebody is meant for this node, else for its zone; else all are as near. */
+function nearest(ready: readonly Candidate[], { nodeName, zone }: Viewpoint): readonly Candidate[] {
+  return hinted(ready, 'nodes', nodeName) ?? (zone === undefined ? undefined : hinted(ready, 'zones', zone)) ?? ready
+}
+
+function hinted(ready: readonly Candidate[], kind: keyof EndpointHints, name: string): Candidate[] | undefined {
+  const meant: Candidate[] = []
+  for (const candidate of ready) {
+    const names = candidate.endpoint.hints?.[kind]
+    if (names === undefined || names.length === 0) return undefined
+    if (names.includes(name)) meant.push(candidate)
+  }
+  return meant.length > 0 ? meant : undefined
 }

@@ -1,4 +1,6 @@
-import type { Protocol } from './services.ts'
+import { type CIDR, parseAddress } from './ip.ts'
+import { anyContains } from './ranges.ts'
+import { addressText, type Finding, isOlder, type Protocol, type Service, serviceKey } from './services.ts'
 
 /** A port by which people and control planes reach a node. No Service takes it away from a node's address (promise 1). */
 export interface ManagementPort {
@@ -10,12 +12,145 @@ export interface ManagementPort {
 /** Ports that are never given away on a node's address, whatever the objects say. */
 export const managementPorts: readonly ManagementPort[] = [
   { protocol: 'TCP', port: 22, why: 'sshd' },
+  { protocol: 'TCP', port: 2379, why: 'etcd' },
+  { protocol: 'TCP', port: 2380, why: 'etcd' },
   { protocol: 'TCP', port: 6443, why: 'Kubernetes API' },
+  { protocol: 'TCP', port: 9345, why: 'the supervisor of RKE2' },
   { protocol: 'TCP', port: 10250, why: 'kubelet' },
 ]
 
-/** The management ports of this node: the fixed ones, and the port of the agent's own API connection. */
-export function protectedPorts(apiPort: number | undefined): readonly ManagementPort[] {
-  if (apiPort === undefined || managementPorts.some((port) => port.port === apiPort)) return managementPorts
-  return [...managementPorts, { protocol: 'TCP', port: apiPort, why: "the agent's API connection" }]
+/** The addresses and ports by which this cluster and its nodes are reached and managed, as far as they are known now. */
+export interface Infrastructure {
+  /** Addresses in here are ClusterIPs, whoever else claims them. */
+  readonly serviceCIDRs: readonly CIDR[]
+  /** Name of the Node whose InternalIP or ExternalIP it is. */
+  nodeWith(address: string): string | undefined
+  /** Name of a device of this node that has it. */
+  deviceWith(address: string): string | undefined
+  isGateway(address: string): boolean
+  /** Does this node ask it for names? */
+  isNameServer(address: string): boolean
+  /** Ports at which the API answers there. */
+  apiPortsAt(address: string): readonly number[]
+  /** managementPorts, what sshd listens on here, and the port of the agent's own API connection. */
+  readonly managementPorts: readonly ManagementPort[]
+  /** This node's own addresses, as its Node object has them. */
+  readonly nodeAddresses: readonly string[]
+  /** Services that ask for this node port, and those that ask for an address of a Node with this port; claims of both kinds meet there. */
+  nodePortServices(port: number, protocol: Protocol): Iterable<Service>
+  externalServices(port: number, protocol: Protocol): Iterable<Service>
 }
+
+/** DNS, and DNS over TLS. */
+const namePorts = new Set([53, 853])
+
+/**
+ * Why a Service does not get this address and port (promise 1): somebody who is no Service is reached there. undefined: nothing against it. Every other port of
+ * an address that is refused, and of one that is not, keeps its meaning: exactly the Service's ports are translated.
+ */
+export function whyNotTaken(
+  infrastructure: Infrastructure,
+  address: string,
+  port: number,
+  protocol: Protocol,
+): Finding | undefined {
+  const at = addressText(address, port, protocol)
+  const refuse = (reason: string, why: string): Finding => ({ reason, message: `${at} is not translated: ${why}` })
+  if (isSpecial(address)) return refuse('AddressIsSpecial', `${address} has a meaning of its own on every host`)
+  if (inServiceCIDR(infrastructure, address)) {
+    return refuse('AddressInServiceCIDR', `${address} is in the service CIDR, whose addresses are ClusterIPs`)
+  }
+  if (protocol === 'TCP' && infrastructure.apiPortsAt(address).includes(port)) {
+    return refuse('AddressIsAPI', 'the Kubernetes API is reached there')
+  }
+  const holder = holderOf(infrastructure, address)
+  const taken = infrastructure.managementPorts.find((one) => one.port === port && one.protocol === protocol)
+  if (holder !== undefined && taken !== undefined) {
+    return refuse('AddressIsManagementPort', `${address} is ${holder}, and port ${port} is ${taken.why}`)
+  }
+  if (infrastructure.isNameServer(address) && (namePorts.has(port) || taken !== undefined)) {
+    return refuse('AddressIsNameServer', `this node asks ${address} for names`)
+  }
+  if (infrastructure.isGateway(address) && holder === undefined) {
+    return refuse('AddressIsGateway', `${address} is a gateway of this node`)
+  }
+  return undefined
+}
+
+/**
+ * Why an address of a Node and a port are not this Service's: an older one has the port as node port. The other way round the older one has the address, and the node port is
+ * not served there: see takenFromNodePort.
+ */
+export function whyNodePortStays(
+  infrastructure: Infrastructure,
+  service: Service,
+  address: string,
+  port: number,
+  protocol: Protocol,
+): Finding | undefined {
+  if (holderOf(infrastructure, address) === undefined) return undefined
+  const older = oldestBefore(service, infrastructure.nodePortServices(port, protocol))
+  if (older === undefined) return undefined
+  const message = `${addressText(address, port, protocol)} is not translated: it is a node port of ${serviceKey(older)}, which is older`
+  return { reason: 'AddressIsNodePort', message }
+}
+
+/** Where a node port is not served, because an older Service has that port of this node's address. */
+export function takenFromNodePort(
+  { nodeAddresses, externalServices }: Pick<Infrastructure, 'nodeAddresses' | 'externalServices'>,
+  service: Service,
+  nodePort: number,
+  protocol: Protocol,
+): Finding | undefined {
+  for (const address of nodeAddresses) {
+    const others = [...externalServices(nodePort, protocol)].filter(({ externalIPs, loadBalancerIPs }) =>
+      [...externalIPs, ...loadBalancerIPs].includes(address),
+    )
+    const older = oldestBefore(service, others)
+    if (older === undefined) continue
+    const message = `node port ${nodePort}/${protocol} is not served at ${address}: that is an address of ${serviceKey(older)}, which is older`
+    return { reason: 'NodePortTakenHere', message }
+  }
+  return undefined
+}
+
+function oldestBefore(service: Service, others: Iterable<Service>): Service | undefined {
+  let oldest: Service | undefined
+  for (const other of others) {
+    if (serviceKey(other) !== serviceKey(service) && isOlder(other, oldest ?? service)) oldest = other
+  }
+  return oldest
+}
+
+/** In words: whose address it is, if it is a node's or an API server's. */
+function holderOf(infrastructure: Infrastructure, address: string): string | undefined {
+  const node = infrastructure.nodeWith(address)
+  if (node !== undefined) return `an address of node ${node}`
+  const device = infrastructure.deviceWith(address)
+  if (device !== undefined) return `an address of ${device} on this node`
+  return infrastructure.apiPortsAt(address).length > 0 ? 'an address of the Kubernetes API' : undefined
+}
+
+export function inServiceCIDR({ serviceCIDRs }: Infrastructure, address: string): boolean {
+  const parsed = parseAddress(address)
+  return parsed !== undefined && anyContains(serviceCIDRs, parsed)
+}
+
+/** Why a node port is not served: it is the node's own. */
+export function whyNotNodePort(
+  infrastructure: Infrastructure,
+  nodePort: number,
+  protocol: Protocol,
+): Finding | undefined {
+  const taken = infrastructure.managementPorts.find((one) => one.port === nodePort && one.protocol === protocol)
+  if (taken === undefined) return undefined
+  return {
+    reason: 'NodePortIsManagementPort',
+    message: `node port ${nodePort}/${protocol} is ${taken.why}; it stays the node's own`,
+  }
+}
+
+/** Unspecified, loopback, link-local, multicast and broadcast addresses (RFC 6890, RFC 4291); IPv4 ones in IPv6 spelling are as special. */
+export const isSpecial = (address: string): boolean =>
+  /^(0\.|127\.|169\.254\.|22[4-9]\.|23\d\.|255\.255\.255\.255$)/.test(address) ||
+  /^(::1?$|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:|::ffff:)/.test(address)

@@ -1,108 +1,81 @@
-import type { ObjectStore } from '../kube/store.ts'
-import type { Node as ApiNode, Service as ApiService, EndpointSlice as ApiSlice } from '../kube/types.ts'
-import type { EndpointSlice, SliceEndpoint } from '../model/endpoints.ts'
-import { type CIDR, familyOf } from '../model/ip.ts'
-import { type Service, serviceKey } from '../model/services.ts'
+import { ObjectStore } from '../kube/store.ts'
+import { sameSlice } from '../model/endpoint-changes.ts'
+import type { EndpointSlice } from '../model/endpoints.ts'
+import type { CIDR, Family } from '../model/ip.ts'
+import { type Protocol, type Service, sameFamily } from '../model/services.ts'
+import type { ServiceConfig } from './config.ts'
+import type { ServiceNode } from './decode.ts'
+import type { NodeFact } from './facts.ts'
 
-/** A Node, as far as Services need it. */
-export interface NodeAddresses {
-  name: string
-  /** Addresses of type InternalIP, then those of type ExternalIP; the first of a family is the primary one. */
-  addresses: readonly string[]
-}
+export { decodeNode, decodeService, decodeServiceCIDR, decodeSlice, type ServiceNode } from './decode.ts'
 
-/** What Services are planned from: trimmed, indexed objects and the node's own facts. No I/O. */
+/** What Services are planned from: trimmed, indexed objects and the node's own facts, of both families. No I/O. */
 export interface ServiceView {
+  /** Indexed by `address`: every ClusterIP, external and load-balancer address; by `nodePort` and `externalPort`. */
   services: ObjectStore<Service>
   /** Indexed by `service`: namespace/name of the Service. */
   slices: ObjectStore<EndpointSlice>
-  nodes: ObjectStore<NodeAddresses>
-  nodeName: string
-  /** Sources in here are pods: not masqueraded on their way to a ClusterIP. */
-  clusterCIDRs: readonly CIDR[]
-  serviceCIDRs: readonly CIDR[]
-  /** The port of the agent's own API connection, which no node port may take. */
-  apiPort: number | undefined
+  /** Indexed by `address`. */
+  nodes: ObjectStore<ServiceNode>
+  /** The ranges of ServiceCIDR objects; empty where the API has none. */
+  serviceCIDRs: ObjectStore<readonly CIDR[]>
+  /** Indexed by `address` and `kind`. */
+  facts: ObjectStore<NodeFact>
+  config: ServiceConfig
 }
 
 /** Name of the slices' index. */
 export const bySlicesService = 'service'
+export const slicesServiceOf = (slice: EndpointSlice): readonly string[] => [[slice.namespace, slice.service].join('/')]
 
-export const slicesServiceOf = (slice: EndpointSlice): readonly string[] => [`${slice.namespace}/${slice.service}`]
+/** Name of the index of Services, Nodes and facts. */
+export const byAddress = 'address'
+export const byKind = 'kind'
+/** Names of two more indexes of Services: by node port, and by the ports of those with external or load-balancer addresses. */
+export const byNodePort = 'nodePort'
+export const byExternalPort = 'externalPort'
+export const portText = (port: number, protocol: Protocol): string => [port, protocol].join('/')
 
-const proxyNameLabel = 'service.kubernetes.io/service-proxy-name'
+const nodePortsOf = ({ ports }: Service): readonly string[] =>
+  ports.flatMap(({ nodePort, protocol }) => (nodePort === 0 ? [] : [portText(nodePort, protocol)]))
+const externalPortsOf = ({ ports, externalIPs, loadBalancerIPs }: Service): readonly string[] =>
+  externalIPs.length + loadBalancerIPs.length === 0 ? [] : ports.map(({ port, protocol }) => portText(port, protocol))
 
-/** Services that another proxy serves (label service.kubernetes.io/service-proxy-name) are not for us; nor are those without a ClusterIP. */
-export function decodeService(raw: ApiService): { key: string; value: Service } | undefined {
-  const { metadata, spec } = raw
-  if (metadata.labels?.[proxyNameLabel] !== undefined || spec.type === 'ExternalName') return undefined
-  const clusterIPs = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : [])
-  if (clusterIPs.length === 0 || clusterIPs[0] === 'None') return undefined
-  const value: Service = {
-    namespace: metadata.namespace ?? '',
-    name: metadata.name,
-    createdMs: Date.parse(metadata.creationTimestamp ?? '') || 0,
-    type: spec.type ?? 'ClusterIP',
-    clusterIPs,
-    externalIPs: spec.externalIPs ?? [],
-    loadBalancerIPs: (raw.status?.loadBalancer?.ingress ?? []).flatMap((ingress) =>
-      ingress.ip !== undefined && ingress.ipMode !== 'Proxy' ? [ingress.ip] : [],
-    ),
-    ports: (spec.ports ?? []).map((port) => ({
-      name: port.name ?? '',
-      protocol: port.protocol ?? 'TCP',
-      port: port.port,
-      nodePort: port.nodePort ?? 0,
-    })),
-    sessionAffinity: spec.sessionAffinity ?? 'None',
-    externalTrafficPolicy: spec.externalTrafficPolicy ?? 'Cluster',
-    internalTrafficPolicy: spec.internalTrafficPolicy ?? 'Cluster',
-    loadBalancerSourceRanges: spec.loadBalancerSourceRanges ?? [],
-  }
-  return { key: serviceKey(value), value }
-}
+const addressesOf = (service: Service): readonly string[] =>
+  service.externalIPs.length + service.loadBalancerIPs.length === 0
+    ? service.clusterIPs
+    : [...new Set([...service.clusterIPs, ...service.externalIPs, ...service.loadBalancerIPs])]
 
-/** Slices of headless Services and of other proxies are not for us; a port without name stands for the Service's only port. */
-export function decodeSlice(raw: ApiSlice): { key: string; value: EndpointSlice } | undefined {
-  const labels = raw.metadata.labels ?? {}
-  const service = labels['kubernetes.io/service-name']
-  if (service === undefined || raw.addressType === 'FQDN') return undefined
-  if (labels[proxyNameLabel] !== undefined || labels['service.kubernetes.io/headless'] !== undefined) return undefined
-  const namespace = raw.metadata.namespace ?? ''
-  const value: EndpointSlice = {
-    namespace,
-    name: raw.metadata.name,
-    service,
-    family: raw.addressType,
-    ports: (raw.ports ?? []).flatMap((port) =>
-      port.port ? [{ name: port.name ?? '', protocol: port.protocol ?? 'TCP', port: port.port }] : [],
-    ),
-    endpoints: (raw.endpoints ?? []).flatMap((endpoint): SliceEndpoint[] => {
-      const address = endpoint.addresses[0]
-      if (address === undefined) return []
-      const ready = endpoint.conditions?.ready ?? true
-      return [
-        {
-          address,
-          ready,
-          serving: endpoint.conditions?.serving ?? ready,
-          terminating: endpoint.conditions?.terminating ?? false,
-          nodeName: endpoint.nodeName ?? '',
-        },
-      ]
-    }),
-  }
-  return { key: `${namespace}/${raw.metadata.name}`, value }
-}
+const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+const sameCIDRs = (a: readonly CIDR[], b: readonly CIDR[]): boolean =>
+  a.length === b.length && a.every((one, index) => one.network === b[index]?.network && one.length === b[index]?.length)
 
-export function decodeNode(raw: ApiNode): { key: string; value: NodeAddresses } {
-  const found = raw.status?.addresses ?? []
-  const addresses = ['InternalIP', 'ExternalIP'].flatMap((type) => found.filter((address) => address.type === type))
-  const value = { name: raw.metadata.name, addresses: addresses.map(({ address }) => address) }
-  return { key: raw.metadata.name, value }
-}
+/** The stores, empty. Reflectors fill them with the decode functions, NodeFacts the facts; a test or benchmark does without either. */
+export const makeServiceView = (config: ServiceConfig): ServiceView => ({
+  services: new ObjectStore<Service>({
+    equal: sameJson,
+    indexes: { [byAddress]: addressesOf, [byNodePort]: nodePortsOf, [byExternalPort]: externalPortsOf },
+  }),
+  slices: new ObjectStore<EndpointSlice>({ equal: sameSlice, indexes: { [bySlicesService]: slicesServiceOf } }),
+  nodes: new ObjectStore<ServiceNode>({ equal: sameJson, indexes: { [byAddress]: ({ addresses }) => addresses } }),
+  serviceCIDRs: new ObjectStore<readonly CIDR[]>({ equal: sameCIDRs }),
+  facts: new ObjectStore<NodeFact>({
+    equal: sameJson,
+    indexes: { [byAddress]: (fact) => ('address' in fact ? [fact.address] : []), [byKind]: ({ kind }) => [kind] },
+  }),
+  config,
+})
 
-/** The node's own primary address of IPv4: where node ports are served (nodePortAddresses: primary). */
-export function primaryIPv4(view: ServiceView): string | undefined {
-  return view.nodes.get(view.nodeName)?.addresses.find((address) => familyOf(address) === 'IPv4')
+/** This node's Node object. */
+export const ownNode = ({ nodes, config }: ServiceView): ServiceNode | undefined => nodes.get(config.nodeName)
+
+/** The node's own primary address of a family: where node ports are served (nodePortAddresses: primary). */
+export const primaryAddress = (view: ServiceView, family: Family): string | undefined =>
+  ownNode(view)?.addresses.find(sameFamily(family))
+
+/** Ranges of ServiceCIDR objects, or else those of the flag. */
+export function serviceCIDRsOf({ serviceCIDRs, config }: ServiceView): readonly CIDR[] {
+  if (serviceCIDRs.size === 0) return config.serviceCIDRs
+  const [first = [], ...others] = serviceCIDRs.values()
+  return others.length === 0 ? first : [...first, ...others.flat()]
 }

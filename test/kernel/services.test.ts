@@ -35,10 +35,11 @@ function service(
     externalIPs: [],
     loadBalancerIPs: [],
     ports: [{ name: '', protocol: 'TCP', port: 80, nodePort: 0, ...port }],
-    sessionAffinity: 'None',
+    affinitySeconds: 0,
     externalTrafficPolicy: 'Cluster',
     internalTrafficPolicy: 'Cluster',
     loadBalancerSourceRanges: [],
+    healthCheckNodePort: 0,
     ...over,
   }
   view.services.set(`default/${name}`, value)
@@ -71,7 +72,8 @@ async function answers(one: () => Promise<string>): Promise<string[]> {
 describe.skipIf(noRoot)(`Services in nftables, with real packets${noRoot ? ` (${noRoot})` : ''}`, () => {
   const world = new World('svc')
   const view = newView()
-  const make = (clusterUid = cluster) => nftablesProxy({ view, clusterUid, namespace: world.namespace('node') })
+  const make = (clusterUid = cluster) =>
+    nftablesProxy({ view, family: 'IPv4', clusterUid, namespace: world.namespace('node') })
   let proxy: ReturnType<typeof nftablesProxy>
 
   const settle = async (...names: string[]): Promise<void> => {
@@ -228,6 +230,22 @@ describe.skipIf(noRoot)(`Services in nftables, with real packets${noRoot ? ` (${
     world.nft('flush', 'ruleset')
     proxy = make()
     await proxy.start()
+  })
+
+  it('serves both families side by side, and takes neither for a stranger to the other', async () => {
+    const six = nftablesProxy({ view, family: 'IPv6', clusterUid: cluster, namespace: world.namespace('node') })
+    await six.start()
+    expect(six.reconciler.status()).toMatchObject({ part: 'proxy/nftables-ipv6', synced: true })
+    await proxy.reconciler.audit()
+    expect([proxy.reconciler.suspect, six.reconciler.suspect]).toEqual([false, false])
+    endpoints(view, 'web', [addresses.pod1])
+    await settle('web')
+    expect([proxy.reconciler.suspect, six.reconciler.suspect]).toEqual([false, false])
+    world.nft('add', 'element', 'ip6', 'weft', 'nodeports', '{ tcp . 31999 : 2000:1 }')
+    expect([proxy.reconciler.suspect, six.reconciler.suspect]).toEqual([true, true])
+    expect(await six.reconciler.audit()).toBe(1)
+    expect(await proxy.reconciler.audit()).toBe(0)
+    world.nft('delete', 'table', 'ip6', 'weft')
   })
 
   it('leaves the table of another cluster alone', async () => {

@@ -1,80 +1,85 @@
+import { KernelConntrack } from '../../kernel/conntrack/kernel.ts'
 import { isNotFound } from '../../kernel/errors.ts'
-import { otherTable, type TableName, tableNames } from '../../kernel/names.ts'
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts'
-import { deleteTable, generation, listTables, runNft } from '../../kernel/nftables/ruleset.ts'
-import { NftTable } from '../../kernel/nftables/table.ts'
-import type { SetSpec } from '../../kernel/nftables/types.ts'
-import { WeftError } from '../../model/error.ts'
-import { type Change, ContainerLost, type FoundItem, type Target } from '../../reconcile/types.ts'
-import { type ConstantRules, constantRules } from './constants.ts'
-import { setKinds } from './kinds.ts'
+import { foreignWrites } from '../../kernel/nftables/ruleset.ts'
+import type { NftTable } from '../../kernel/nftables/table.ts'
+import type { Family } from '../../model/ip.ts'
+import {
+  type Change,
+  ContainerLost,
+  type Effect,
+  type FoundItem,
+  type KnownItems,
+  type Target,
+} from '../../reconcile/types.ts'
+import { constantRules } from './constants.ts'
+import { ServiceFlows } from './flows.ts'
+import { type SetKind, setKinds } from './kinds.ts'
+import { applyWithChains, stickyChainItems } from './sticky-chains.ts'
+import { type FlushProtection, TableHome } from './table-home.ts'
 
-/** What a table of ours says of itself in its comment. */
-interface TableMark {
-  layout: string
-  cluster: string
-}
-
-const markText = ({ layout, cluster }: TableMark): string => `weft layout=${layout} cluster=${cluster}`
-
-function parseMark(comment: string | undefined): TableMark | undefined {
-  const match = /^weft layout=(\S+) cluster=(\S+)$/.exec(comment ?? '')
-  return match?.[1] && match[2] ? { layout: match[1], cluster: match[2] } : undefined
+export interface ServiceTableOptions {
+  /** The table belongs to this process where the kernel can (6.9): a flush by others passes it over, and nft cannot change it either. */
+  owner?: boolean
+  /** The process's own if absent. */
+  namespace?: NetworkNamespace
 }
 
 /**
- * The table of Services in this process's network namespace. A table with our layout and complete rules is taken over; any other one of our
+ * The table of one family's Services in this process's network namespace. A table with our layout and untouched rules is taken over; any other one of our
  * names is replaced by one built beside it, and leaves in a transaction of its own when everything is in the new one.
  */
 export class ServiceTable implements Target {
   readonly transactional = true
-  readonly #rules: ConstantRules = constantRules('ip')
-  readonly #mark: TableMark
+  readonly #kinds: Readonly<Record<string, SetKind>>
   readonly #namespace: NetworkNamespace | undefined
-  #table: NftTable | undefined
-  #name: TableName | undefined
-  #generation = -1
+  readonly #home: TableHome
+  readonly #flows: ServiceFlows
+  #foreignWrites = -1
 
-  /**
-   * @param clusterUid uid of the namespace kube-system: nothing of another cluster's is touched.
-   * @param namespace the process's own if absent.
-   */
-  constructor(clusterUid: string, namespace?: NetworkNamespace) {
+  /** @param clusterUid uid of the namespace kube-system: nothing of another cluster's is touched. */
+  constructor(clusterUid: string, family: Family, options: ServiceTableOptions = {}) {
+    const { owner = false, namespace } = options
+    this.#kinds = setKinds[family]
     this.#namespace = namespace
-    this.#mark = { layout: this.#rules.layout, cluster: clusterUid }
+    this.#home = new TableHome({
+      rules: constantRules(family === 'IPv4' ? 'ip' : 'ip6'),
+      clusterUid,
+      sets: Object.values(this.#kinds).filter(({ chains }) => !chains),
+      namespace,
+      owner,
+    })
+    this.#flows = new ServiceFlows(new KernelConntrack(namespace), family)
+  }
+
+  /** What a flush by others would do. */
+  get protection(): FlushProtection {
+    return this.#home.protection
+  }
+
+  /** UDP flows forgotten so far. */
+  get flowsForgotten(): number {
+    return this.#flows.forgotten
   }
 
   async prepare(): Promise<'kept' | 'lost'> {
-    const before = generation(this.#namespace)
-    const found = this.#ours()
-    const intact = found.find(({ name, mark }) => mark?.layout === this.#mark.layout && this.#complete(name))
-    if (intact !== undefined) {
-      const kept = this.#name === undefined || this.#name === intact.name
-      this.#use(intact.name)
-      this.#generation = before
-      return kept ? 'kept' : 'lost'
-    }
-    const used = new Set(found.map(({ name }) => name))
-    // Both names taken and neither right: the one in use until now is the better one to stand by while the other is rebuilt.
-    const name = tableNames.find((candidate) => !used.has(candidate)) ?? otherTable(this.#name ?? tableNames[0])
-    if (used.has(name)) deleteTable(this.#rules.family, name, this.#namespace)
-    runNft(this.#rules.text(name, markText(this.#mark)), this.#namespace)
-    this.#use(name)
-    this.#generation = generation(this.#namespace)
-    return 'lost'
+    const before = foreignWrites(this.#namespace)
+    const prepared = this.#home.prepare()
+    this.#foreignWrites = before
+    return prepared
   }
 
   /** For a dry run: looks at the table that is there, if it is one to take over. */
-  peek(): boolean {
-    const intact = this.#ours().find(({ name, mark }) => mark?.layout === this.#mark.layout && this.#complete(name))
-    if (intact !== undefined) this.#use(intact.name)
-    return intact !== undefined
+  peek(): void {
+    this.#home.peek()
   }
 
   async *read(): AsyncGenerator<FoundItem[]> {
-    const table = this.#table
+    const { table } = this.#home
     if (table === undefined) return
-    for (const kind of Object.values(setKinds)) {
+    yield stickyChainItems(table)
+    for (const kind of Object.values(this.#kinds)) {
+      if (kind.chains) continue
       for await (const piece of table.dump(kind.name)) {
         yield piece.map(({ key, data, comment }) => ({
           kind: kind.name,
@@ -87,70 +92,50 @@ export class ServiceTable implements Target {
   }
 
   apply(changes: readonly Change[]): void {
-    const table = this.#table
+    const { table } = this.#home
     if (table === undefined) throw new ContainerLost('no table yet')
     try {
-      table.apply(changes.map(toElementChange))
+      applyWithChains(this.#home, changes, (change) => toElementChange(change, this.#kinds))
     } catch (error) {
-      if (isNotFound(error) && !table.info().exists) throw new ContainerLost(`table ip ${this.#name} is gone`)
+      if (isNotFound(error) && !table.info().exists) {
+        throw new ContainerLost(`table ${table.family} ${table.name} is gone`)
+      }
       throw error
     }
-    // One transaction is one generation; anything beyond that was somebody else.
-    this.#generation++
   }
 
   async finish(): Promise<void> {
-    for (const { name } of this.#ours()) {
-      if (name !== this.#name && deleteTable(this.#rules.family, name, this.#namespace)) this.#generation++
-    }
+    this.#home.removeOthers()
   }
 
   touchedByOthers(): boolean {
-    return generation(this.#namespace) !== this.#generation
+    return foreignWrites(this.#namespace) !== this.#foreignWrites
   }
 
-  #use(name: TableName): void {
-    if (this.#name === name && this.#table !== undefined) return
-    this.#name = name
-    this.#table = this.#open(name, Object.values(setKinds))
+  runEffects(effects: readonly Effect[], known: KnownItems): Promise<void> {
+    return this.#flows.forget(effects, known)
   }
 
-  /** Our tables, newest layout or not. @throws WeftError if one belongs to another cluster. */
-  #ours(): { name: TableName; mark: TableMark | undefined }[] {
-    const found = listTables(this.#rules.family, this.#namespace).flatMap((table) => {
-      const name = tableNames.find((candidate) => candidate === table.name)
-      return name === undefined ? [] : [{ name, mark: parseMark(table.comment) }]
-    })
-    const foreign = found.find(({ mark }) => mark !== undefined && mark.cluster !== this.#mark.cluster)
-    if (foreign === undefined) return found
-    throw new WeftError(`table ip ${foreign.name} holds the Services of another cluster`, {
-      code: 'PROXY_OTHER_CLUSTER',
-      fault: 'user',
-      where: `its comment says cluster=${foreign.mark?.cluster}, the API's kube-system has uid ${this.#mark.cluster}`,
-      remedy: `if that cluster has left this node, remove the table: nft delete table ip ${foreign.name}`,
-    })
+  sweep(known: KnownItems): AsyncGenerator<readonly Effect[]> {
+    return this.#flows.sweep(known)
   }
 
-  #open(name: string, sets: readonly SetSpec[]): NftTable {
-    const namespace = this.#namespace === undefined ? {} : { namespace: this.#namespace }
-    return new NftTable({ family: this.#rules.family, name, sets, ...namespace })
-  }
-
-  #complete(name: string): boolean {
-    const found = this.#open(name, []).chains()
-    if (found.size !== this.#rules.ruleCounts.size) return false
-    for (const [chain, count] of this.#rules.ruleCounts) if (found.get(chain) !== count) return false
-    return true
+  /** Leaves the table to the next agent, as the end of the process does. */
+  close(): void {
+    this.#home.close()
   }
 }
 
-const toElementChange = ({ op, item, subject }: Change): Parameters<NftTable['apply']>[0][number] => ({
+const toElementChange = (
+  { op, item, subject }: Change,
+  kinds: Readonly<Record<string, SetKind>>,
+): Parameters<NftTable['apply']>[0][number] => ({
   op,
   element: {
     set: item.kind,
     key: item.key,
     ...(item.value === '' ? {} : { data: item.value }),
-    ...(op === 'add' && subject !== undefined && setKinds[item.kind]?.owned
+    ...(op === 'add' && subject !== undefined && kinds[item.kind]?.owned
       ? { comment: ownerText(subject, item.note) }
       : {}),
   },

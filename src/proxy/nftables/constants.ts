@@ -10,6 +10,8 @@ export interface ConstantRules {
   family: 'ip' | 'ip6'
   /** The nft text for a table of this name, which must not exist yet. */
   text(table: string, comment: string): string
+  /** The same as single commands, for a table that is there and empty. */
+  commands(table: string): string
   /** Chain name → number of rules, to see whether somebody has changed them. */
   ruleCounts: ReadonlyMap<string, number>
   /** Changes whenever the text does: a table of another layout is replaced. */
@@ -39,7 +41,12 @@ const words: Record<'ip' | 'ip6', Words> = {
 
 const l4 = 'meta l4proto { tcp, udp, sctp }'
 const list = 'meta priority & f:ffff'
-const affinitySeconds = 10800
+/** How long a client is kept by the constant rules; other times have chains of their own (sticky-chains.ts). */
+export const affinitySeconds = 10800
+
+/** The rule of such a chain. */
+export const touchRule = (family: 'ip' | 'ip6', seconds: number): string =>
+  `update @affinity { ${list} . ${words[family].client} timeout ${seconds}s : meta priority }`
 
 export function constantRules(family: 'ip' | 'ip6'): ConstantRules {
   const w = words[family]
@@ -57,6 +64,7 @@ export function constantRules(family: 'ip' | 'ip6'): ConstantRules {
   return {
     family,
     text: (table, comment) => `table ${family} ${table} {\n  comment "${comment}"\n${body}\n}\n`,
+    commands: (table) => commandsOf(`${family} ${table}`, sets, chains),
     ruleCounts: new Map(
       [...chains].map(([name, rules]) => [name, rules.filter((rule) => !rule.startsWith('type ')).length]),
     ),
@@ -64,13 +72,27 @@ export function constantRules(family: 'ip' | 'ip6'): ConstantRules {
   }
 }
 
+/** All chains before all rules, which jump to them. */
+function commandsOf(table: string, sets: readonly string[], chains: ReadonlyMap<string, readonly string[]>): string {
+  const isHook = (rule: string): boolean => rule.startsWith('type ')
+  const lines = sets.map((line) => line.replace(/^\w+/, `add $& ${table}`))
+  for (const [name, rules] of chains) {
+    const hook = rules.find(isHook)
+    lines.push(`add chain ${table} ${name}${hook === undefined ? '' : ` { ${hook} }`}`)
+  }
+  for (const [name, rules] of chains) {
+    for (const rule of rules) if (!isHook(rule)) lines.push(`add rule ${table} ${name} ${rule}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
 function setLines({ address, ip, clientType }: Words): string[] {
   return [
     `set pod_sources { type ${address}; flags interval; }`,
     `set plain_sources { type ${address}; flags interval; }`,
     `set service_cidrs { type ${address}; flags interval; }`,
-    'set pod_ifaces { type ifname; }',
-    'set plain_ifaces { type ifname; }',
+    'set pod_ifaces { type ifname; flags interval; }',
+    'set plain_ifaces { type ifname; flags interval; }',
     `set nodeport_addrs { type ${address}; }`,
     `set cluster_ips { type ${address}; }`,
     `set protected { type ${address} . inet_proto . inet_service; }`,

@@ -1,20 +1,35 @@
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts'
+import type { Family } from '../../model/ip.ts'
 import { Reconciler, type ReconcilerOptions } from '../../reconcile/reconciler.ts'
 import type { Change, Subject } from '../../reconcile/types.ts'
+import { allSubjects, followView } from '../subjects.ts'
 import type { ServiceView } from '../view.ts'
 import { ServiceTable } from './apply.ts'
-import { allSubjects, apiService, nftablesPart, nodeSubject, serviceCIDRSubject, subjectsOf } from './plan.ts'
+import { nftablesPart } from './plan.ts'
+
+export { followView } from '../subjects.ts'
 
 export interface NftablesProxyOptions {
   view: ServiceView
+  family: Family
   /** uid of the namespace kube-system. */
   clusterUid: string
   /** The process's own if absent. */
   namespace?: NetworkNamespace
+  /** The table belongs to this process where the kernel can: see ServiceTableOptions. */
+  tableOwner?: boolean
   log?: NonNullable<ReconcilerOptions['log']>
 }
 
-/** The part, put together: Services of this node in the nftables of the network namespace that the process runs in. */
+/** What a foreign flush does to connections that are established, by what holds them. */
+const flushText = {
+  'owned-table': 'anchored',
+  'iptables-legacy': 'anchored',
+  owned: 'nothing',
+  none: 'stops-them',
+} as const
+
+/** The part, put together: Services of this node and one family in the nftables of the network namespace that the process runs in. */
 export interface NftablesProxy {
   reconciler: Reconciler
   /** Adopts, plans everything and writes the difference. Call when the view's stores are synced. */
@@ -23,11 +38,19 @@ export interface NftablesProxy {
   dryRun(): Promise<Change[]>
   /** Calls back with the subjects that a change of the view touches; returns the unsubscribe function. */
   follow(touch: (subjects: Iterable<Subject>) => void): () => void
+  /** `foreignFlush`: what one does to established connections; `flowsForgotten`: UDP flows that effects and sweeps ended. */
+  details(): { foreignFlush: string; flowsForgotten: number }
+  /** Leaves the table to the next agent, as the end of the process does. */
+  close(): void
 }
 
-export function nftablesProxy({ view, clusterUid, namespace, log }: NftablesProxyOptions): NftablesProxy {
-  const target = new ServiceTable(clusterUid, namespace)
-  const reconciler = new Reconciler({ part: nftablesPart(view), target, ...(log === undefined ? {} : { log }) })
+export function nftablesProxy(options: NftablesProxyOptions): NftablesProxy {
+  const { view, family, clusterUid, namespace, tableOwner = false, log } = options
+  const target = new ServiceTable(clusterUid, family, {
+    owner: tableOwner,
+    ...(namespace !== undefined && { namespace }),
+  })
+  const reconciler = new Reconciler({ part: nftablesPart(view, family), target, ...(log === undefined ? {} : { log }) })
   return {
     reconciler,
     start: () => reconciler.start(allSubjects(view)),
@@ -36,39 +59,8 @@ export function nftablesProxy({ view, clusterUid, namespace, log }: NftablesProx
       await reconciler.plan(allSubjects(view), 'dry-run')
       return reconciler.changes()
     },
-    follow: (touch) => followView(view, touch),
+    follow: (touch) => followView(view, family, touch),
+    details: () => ({ foreignFlush: flushText[target.protection], flowsForgotten: target.flowsForgotten }),
+    close: () => target.close(),
   }
-}
-
-/** Which subjects a change touches: its Service's ports; a node's addresses touch them all, as they decide what may be taken. */
-export function followView(view: ServiceView, touch: (subjects: Iterable<Subject>) => void): () => void {
-  const stops = [
-    view.services.onChange((changes) => {
-      const subjects = new Set<Subject>()
-      if (changes.has(apiService)) subjects.add(serviceCIDRSubject)
-      for (const [key, { old, now }] of changes) {
-        for (const subject of subjectsOf(key, old)) subjects.add(subject)
-        for (const subject of subjectsOf(key, now)) subjects.add(subject)
-      }
-      touch(subjects)
-    }),
-    view.slices.onChange((changes) => {
-      const subjects = new Set<Subject>()
-      for (const { old, now } of changes.values()) {
-        for (const slice of [old, now]) {
-          if (slice === undefined) continue
-          const key = `${slice.namespace}/${slice.service}`
-          for (const subject of subjectsOf(key, view.services.get(key))) subjects.add(subject)
-        }
-      }
-      touch(subjects)
-    }),
-    view.nodes.onChange((changes) => {
-      const addressesMoved = [...changes.values()].some(
-        ({ old, now }) => old?.addresses.join() !== now?.addresses.join(),
-      )
-      if (addressesMoved) touch(new Set([nodeSubject, ...allSubjects(view)]))
-    }),
-  ]
-  return () => stops.forEach((stop) => stop())
 }

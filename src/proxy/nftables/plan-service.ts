@@ -1,47 +1,70 @@
-import { type Backend, type Backends, selectBackends } from '../../model/endpoints.ts'
-import { protectedPorts } from '../../model/infrastructure.ts'
-import { canonicalIPv4, cidrContains, familyOf, parseAddress } from '../../model/ip.ts'
-import { parseServicePortKey, type Service, type ServicePort } from '../../model/services.ts'
-import type { Item, Plan, Previous, Refusal, Subject } from '../../reconcile/types.ts'
-import { bySlicesService, type ServiceView } from '../view.ts'
-import { addressValue, external, externalLocal, highestList, noneHereValue, sizeValue } from './number.ts'
-import { refusalsOf } from './refusals.ts'
-import { largestList, sizeClassOf } from './sizes.ts'
-import { assignSlots } from './slots.ts'
+import type { Backends } from '../../model/endpoints.ts'
+import type { Infrastructure } from '../../model/infrastructure.ts'
+import type { Family } from '../../model/ip.ts'
+import { formatRange } from '../../model/ranges.ts'
+import { type ServiceAddress, type ServiceEntry, serviceBackends, serviceEntry } from '../../model/service-table.ts'
+import { type Finding, parseServicePortKey } from '../../model/services.ts'
+import type { Item, Plan, Previous, Subject } from '../../reconcile/types.ts'
+import { bySlicesService, ownNode, type ServiceView } from '../view.ts'
+import { LargeService, type Situation } from './large-service.ts'
+import { hairpinItem, joined, type Lists, listItems, localNote, sizeItems } from './list-items.ts'
+import { addressValue, external, externalLocal, highestList, restricted } from './number.ts'
+import { largestList } from './sizes.ts'
+import { chainItems, largestStickyList } from './sticky.ts'
 
-/** Note on elements that name the list of this node's endpoints, not that of all. */
-export const localNote = 'local'
-
-type Finding = Omit<Refusal, 'subject'>
-
-/** Numbers of a Service port's endpoint lists: of all endpoints, and of this node's; those that some address leads to. */
-interface Lists {
-  cluster?: number
-  local?: number
+/** What all plans of one family share. */
+export interface PlanContext {
+  view: ServiceView
+  family: Family
+  infrastructure: Infrastructure
 }
 
-/** One port of one Service: its addresses, the lists they lead to, and the endpoints in them. A port that is gone wants nothing. */
-export function planServicePort(view: ServiceView, subject: Subject, previous: Previous): Plan {
+/** One port of one Service in one family: its addresses, the lists they lead to, and the endpoints in them. A port that is gone wants nothing. */
+export function planServicePort(
+  { view, family, infrastructure }: PlanContext,
+  subject: Subject,
+  previous: Previous,
+): Plan {
   const id = parseServicePortKey(subject)
   const service = id && view.services.get(id.service)
   const port = service?.ports.find(({ name }) => name === id?.portName)
   if (id === undefined || service === undefined || port === undefined) {
     return { items: [], rank: { gone: true, createdMs: 0, name: subject } }
   }
-  const refusals = refusalsOf(service, port)
   const rank = { gone: false, createdMs: service.createdMs, name: subject }
-  const lists = listsOf(service, port, previous)
+  const entry = serviceEntry(service, port, family, infrastructure)
+  if (entry.addresses.length === 0) return { items: [], refusals: entry.refusals, rank }
+  const refusals = [...entry.refusals]
+  const lists = listsOf(entry, previous)
   if (Math.max(lists.cluster ?? 0, lists.local ?? 0) > highestList) return { items: [], refusals: [tooManyLists], rank }
-  const backends = backendsOf(view, id.service, port, refusals)
-  const items = [
-    ...addressItems(view, service, port, lists, refusals),
-    ...endpointItems(lists.cluster, backends.cluster, previous),
-    ...endpointItems(lists.local, backends.local, previous),
-    ...sizeItems(service, lists, backends),
+  const from = { nodeName: view.config.nodeName, zone: ownNode(view)?.zone }
+  const slices = view.slices.byIndex(bySlicesService, id.service).filter((slice) => slice.family === family)
+  const situation = { entry, lists, createdMs: service.createdMs, port, from, slices }
+  const last = previous.memo instanceof LargeService ? previous.memo : undefined
+  const delta = last?.next(situation)
+  if (delta !== undefined) return { items: [], delta, refusals, rank, memo: last }
+  const items = planAnew(situation, family, previous, refusals)
+  return { items, refusals, rank, memo: LargeService.of(situation, items) }
+}
+
+function planAnew(
+  { entry, lists, port, from, slices }: Situation,
+  family: Family,
+  previous: Previous,
+  refusals: Finding[],
+): Item[] {
+  const backends = cutTo(serviceBackends(slices, port, family, from), entry, refusals)
+  const here = new Map(
+    backends.cluster.concat(backends.local).flatMap((one) => (one.local ? [[one.address, one] as const] : [])),
+  )
+  return [
+    ...addressItems(entry, lists),
+    ...listItems(lists.cluster, backends.cluster, entry, previous),
+    ...listItems(lists.local, backends.local, entry, previous),
+    ...sizeItems(entry, lists, { cluster: backends.cluster.length, local: backends.local.length }),
+    ...chainItems(entry.affinitySeconds),
+    ...Array.from(here.values(), hairpinItem),
   ]
-  const here = new Set(backends.cluster.concat(backends.local).flatMap((one) => (one.local ? [one.address] : [])))
-  for (const address of here) items.push({ kind: 'hairpin', key: `${address} . ${address}`, value: '' })
-  return { items, refusals, rank }
 }
 
 const tooManyLists: Finding = {
@@ -49,108 +72,43 @@ const tooManyLists: Finding = {
   message: `more than ${highestList} endpoint lists: this Service port is not served`,
 }
 
-const onlyInside = (service: Service, port: ServicePort): boolean =>
-  service.internalTrafficPolicy === 'Local' && port.nodePort === 0
-
-const localFromOutside = (service: Service, port: ServicePort): boolean =>
-  service.externalTrafficPolicy === 'Local' && port.nodePort !== 0
-
-function listsOf(service: Service, port: ServicePort, previous: Previous): Lists {
-  const local = service.internalTrafficPolicy === 'Local' || localFromOutside(service, port)
+/** Policy Local on the way in from inside leads to this node's list only; from outside it needs both lists. */
+function listsOf({ addresses }: ServiceEntry, previous: Previous): Lists {
+  const cluster = addresses.some(({ external, policy }) => external || policy === 'Cluster')
+  const local = addresses.some(({ policy }) => policy === 'Local')
   return {
-    ...(onlyInside(service, port) ? {} : { cluster: previous.number('cluster') }),
-    ...(local ? { local: previous.number('local') } : {}),
+    ...(cluster && { cluster: previous.number('cluster') }),
+    ...(local && { local: previous.number('local') }),
   }
 }
 
-function backendsOf(view: ServiceView, serviceKey: string, port: ServicePort, refusals: Finding[]): Backends {
-  const slices = view.slices.byIndex(bySlicesService, serviceKey).filter(({ family }) => family === 'IPv4')
-  const backends = selectBackends(slices, port, view.nodeName)
-  if (backends.cluster.length <= largestList) return backends
-  refusals.push({
-    reason: 'TooManyEndpoints',
-    message: `${backends.cluster.length} endpoints; the first ${largestList} of them are used`,
-  })
-  return { cluster: backends.cluster.slice(0, largestList), local: backends.local.slice(0, largestList) }
+function cutTo(backends: Backends, { affinitySeconds }: ServiceEntry, refusals: Finding[]): Backends {
+  const most = affinitySeconds > 0 ? largestStickyList : largestList
+  if (backends.cluster.length <= most) return backends
+  const message = `${backends.cluster.length} endpoints; the first ${most} of them are used`
+  refusals.push({ reason: 'TooManyEndpoints', message })
+  return { cluster: backends.cluster.slice(0, most), local: backends.local.slice(0, most) }
 }
 
-function* addressItems(
-  view: ServiceView,
-  service: Service,
-  port: ServicePort,
-  lists: Lists,
-  refusals: Finding[],
-): Generator<Item> {
-  const protocol = port.protocol.toLowerCase()
-  const clusterIP = clusterIPv4(view, service, refusals)
-  if (clusterIP !== undefined) {
-    const local = service.internalTrafficPolicy === 'Local'
-    yield {
-      kind: 'services',
-      key: `${clusterIP} . ${protocol} . ${port.port}`,
-      value: addressValue((local ? lists.local : lists.cluster) as number, 0),
-      ...(local ? { note: localNote } : {}),
-      claim: `ClusterIP ${clusterIP}:${port.port}/${port.protocol}`,
+function* addressItems({ addresses }: ServiceEntry, lists: Lists): Generator<Item> {
+  for (const one of addresses) {
+    const protocol = one.protocol.toLowerCase()
+    const { claim } = one
+    const insideOnly = !one.external && one.policy === 'Local'
+    const list = (insideOnly ? lists.local : lists.cluster) as number
+    const value = addressValue(list, flagsOf(one))
+    const at = joined(one.address, protocol, one.port)
+    if (one.kind === 'NodePort') yield { kind: 'nodeports', key: joined(protocol, one.port), value, claim }
+    else yield { kind: 'services', key: at, value, claim, ...(insideOnly && { note: localNote }) }
+    if (one.kind === 'ClusterIP') yield { kind: 'cluster_ips', key: one.address, value: '' }
+    for (const range of one.sources ?? []) {
+      yield { kind: 'lb_sources', key: `${at} . ${formatRange(range)}`, value: '', claim }
     }
-    yield { kind: 'cluster_ips', key: clusterIP, value: '' }
-  }
-  if (port.nodePort === 0 || isManagementPort(view, port, refusals)) return
-  yield {
-    kind: 'nodeports',
-    key: `${protocol} . ${port.nodePort}`,
-    value: addressValue(lists.cluster as number, localFromOutside(service, port) ? external | externalLocal : external),
-    claim: `node port ${port.nodePort}/${port.protocol}`,
   }
 }
 
-function isManagementPort(view: ServiceView, { nodePort, protocol }: ServicePort, refusals: Finding[]): boolean {
-  const taken = protectedPorts(view.apiPort).find((one) => one.port === nodePort && one.protocol === protocol)
-  if (taken === undefined) return false
-  refusals.push({
-    reason: 'NodePortIsManagementPort',
-    message: `node port ${nodePort}/${protocol} is ${taken.why}; it stays the node's own`,
-  })
-  return true
-}
-
-/** The ClusterIP of this family, unless it lies outside of the service CIDRs and is a node's own address (promise 1). */
-function clusterIPv4(view: ServiceView, service: Service, refusals: Finding[]): string | undefined {
-  const text = service.clusterIPs.find((ip) => familyOf(ip) === 'IPv4')
-  const value = text === undefined ? undefined : parseAddress(text)
-  const clusterIP = text === undefined ? undefined : canonicalIPv4(text)
-  if (value === undefined || clusterIP === undefined) return undefined
-  if (view.serviceCIDRs.some((cidr) => cidrContains(cidr, value))) return clusterIP
-  for (const node of view.nodes.values()) {
-    if (!node.addresses.includes(clusterIP)) continue
-    const message = `ClusterIP ${clusterIP} is an address of node ${node.name}`
-    refusals.push({ reason: 'ClusterIPIsNodeAddress', message })
-    return undefined
-  }
-  return clusterIP
-}
-
-function* endpointItems(list: number | undefined, backends: readonly Backend[], previous: Previous): Generator<Item> {
-  if (list === undefined) return
-  const prefix = `${list} . `
-  const before = new Map<string, number>()
-  for (const { kind, key, value } of previous.items.values()) {
-    if (kind === 'endpoints' && key.startsWith(prefix)) before.set(value, Number(key.slice(prefix.length)))
-  }
-  const values = backends.map(({ address, port }) => `${address} . ${port}`)
-  for (const [value, slot] of assignSlots(values, before)) yield { kind: 'endpoints', key: prefix + slot, value }
-}
-
-/** The sizes of the lists. No size: the rules refuse; endpoints elsewhere only, and policy Local: they drop. */
-function* sizeItems(service: Service, { cluster, local }: Lists, backends: Backends): Generator<Item> {
-  const size = (list: number, count: number): string => sizeValue(list, sizeClassOf(count))
-  if (cluster !== undefined && backends.cluster.length > 0) {
-    yield { kind: 'lists', key: String(cluster), value: size(cluster, backends.cluster.length) }
-  }
-  if (local === undefined) return
-  if (cluster !== undefined && backends.local.length > 0) {
-    yield { kind: 'local_lists', key: String(cluster), value: size(local, backends.local.length) }
-  }
-  if (service.internalTrafficPolicy !== 'Local' || backends.cluster.length === 0) return
-  const value = backends.local.length > 0 ? size(local, backends.local.length) : noneHereValue(local)
-  yield { kind: 'lists', key: String(local), value, note: localNote }
+function flagsOf(address: ServiceAddress): number {
+  if (!address.external) return 0
+  const local = address.policy === 'Local' ? externalLocal : 0
+  return external | local | (address.sources === undefined ? 0 : restricted)
 }

@@ -1,0 +1,214 @@
+import { describe, expect, it } from 'vitest'
+import { type Infrastructure, managementPorts } from './infrastructure.ts'
+import { type Family, parseCIDR } from './ip.ts'
+import { formatRange } from './ranges.ts'
+import { serviceEntry } from './service-table.ts'
+import type { Protocol, Service } from './services.ts'
+
+/** This node is 172.30.0.11, another 172.30.0.12; the router is .1, which is also asked for names; the API is at 172.30.0.5:7443. */
+const infrastructure: Infrastructure = {
+  serviceCIDRs: ['10.43.0.0/16', 'fd43::/112'].flatMap((text) => parseCIDR(text) ?? []),
+  nodeWith: (address) => ({ '172.30.0.11': 'n1', '172.30.0.12': 'n2', 'fd30::12': 'n2' })[address],
+  deviceWith: (address) => (address === '192.168.7.1' ? 'eth1' : undefined),
+  isGateway: (address) => address === '172.30.0.1',
+  isNameServer: (address) => address === '172.30.0.1' || address === '9.9.9.9',
+  apiPortsAt: (address) => (address === '172.30.0.5' ? [7443] : []),
+  managementPorts: [...managementPorts, { protocol: 'TCP', port: 2222, why: 'sshd' }],
+  nodeAddresses: ['172.30.0.11', 'fd30::11'],
+  nodePortServices: () => [],
+  externalServices: () => [],
+}
+
+const service = (over: Partial<Service> = {}): Service => ({
+  namespace: 'default',
+  name: 'web',
+  createdMs: 1,
+  type: 'LoadBalancer',
+  clusterIPs: ['10.43.0.10', 'fd43::10'],
+  externalIPs: [],
+  loadBalancerIPs: [],
+  ports: [],
+  affinitySeconds: 0,
+  externalTrafficPolicy: 'Cluster',
+  internalTrafficPolicy: 'Cluster',
+  loadBalancerSourceRanges: [],
+  healthCheckNodePort: 0,
+  ...over,
+})
+
+const entryOf = (
+  over: Partial<Service>,
+  {
+    port = 80,
+    protocol = 'TCP',
+    nodePort = 0,
+    family = 'IPv4',
+  }: { port?: number; protocol?: Protocol; nodePort?: number; family?: Family } = {},
+) => serviceEntry(service(over), { name: '', protocol, port, nodePort }, family, infrastructure)
+
+const table = (over: Partial<Service>, port = {}) =>
+  entryOf(over, port).addresses.map(
+    ({ kind, address, port, policy, sources }) =>
+      `${kind} ${address} ${port} ${policy}${sources === undefined ? '' : ` ${sources.map(formatRange).join()}`}`,
+  )
+const reasons = (over: Partial<Service>, port = {}) => entryOf(over, port).refusals.map(({ reason }) => reason)
+
+describe('addresses of a Service port', () => {
+  it.each<[string, Partial<Service>, object, string[]]>([
+    ['1 its ClusterIP', {}, {}, ['ClusterIP 10.43.0.10 80 Cluster']],
+    [
+      '38 those of the family',
+      { externalIPs: ['203.0.113.5', '2001:db8::5'] },
+      { family: 'IPv6' },
+      ['ClusterIP fd43::10 80 Cluster', 'ExternalIP 2001:db8::5 80 Cluster'],
+    ],
+    [
+      'nothing in a family without a ClusterIP',
+      { clusterIPs: ['10.43.0.10'], externalIPs: ['2001:db8::5'] },
+      { family: 'IPv6', nodePort: 30080 },
+      [],
+    ],
+    [
+      '21 its node port',
+      { type: 'NodePort' },
+      { nodePort: 30080 },
+      ['ClusterIP 10.43.0.10 80 Cluster', 'NodePort  30080 Cluster'],
+    ],
+    [
+      '26 external policy Local',
+      { externalTrafficPolicy: 'Local', loadBalancerIPs: ['203.0.113.6'] },
+      { nodePort: 30080 },
+      ['ClusterIP 10.43.0.10 80 Cluster', 'NodePort  30080 Local', 'LoadBalancerIP 203.0.113.6 80 Local'],
+    ],
+    [
+      '38 external policy Local at an external IP of a ClusterIP Service',
+      { type: 'ClusterIP', externalTrafficPolicy: 'Local', externalIPs: ['203.0.113.5'] },
+      {},
+      ['ClusterIP 10.43.0.10 80 Cluster', 'ExternalIP 203.0.113.5 80 Local'],
+    ],
+    [
+      '30 internal policy Local',
+      { internalTrafficPolicy: 'Local' },
+      { nodePort: 30080 },
+      ['ClusterIP 10.43.0.10 80 Local', 'NodePort  30080 Cluster'],
+    ],
+    [
+      'an address twice: once, with its ranges',
+      { externalIPs: ['203.0.113.6'], loadBalancerIPs: ['203.0.113.6'], loadBalancerSourceRanges: ['198.51.100.0/24'] },
+      {},
+      ['ClusterIP 10.43.0.10 80 Cluster', 'LoadBalancerIP 203.0.113.6 80 Cluster 198.51.100.0/24'],
+    ],
+    [
+      "the address of a node that ServiceLB published, by the Service's port",
+      { loadBalancerIPs: ['172.30.0.11', '172.30.0.12'] },
+      {},
+      [
+        'ClusterIP 10.43.0.10 80 Cluster',
+        'LoadBalancerIP 172.30.0.11 80 Cluster',
+        'LoadBalancerIP 172.30.0.12 80 Cluster',
+      ],
+    ],
+    [
+      "a ClusterIP of the service CIDR that is nobody else's business",
+      { clusterIPs: ['10.43.0.22'] },
+      { port: 22 },
+      ['ClusterIP 10.43.0.22 22 Cluster'],
+    ],
+  ])('%s', (_name, over, port, expected) => {
+    expect(table(over, port)).toEqual(expected)
+    expect(reasons(over, port)).toEqual([])
+  })
+
+  it.each<[string, Partial<Service>, object, string]>([
+    ['sshd of this node', { loadBalancerIPs: ['172.30.0.11'] }, { port: 22 }, 'AddressIsManagementPort'],
+    ["sshd's other port", { externalIPs: ['172.30.0.11'] }, { port: 2222 }, 'AddressIsManagementPort'],
+    ['sshd of another node', { loadBalancerIPs: ['172.30.0.12'] }, { port: 22 }, 'AddressIsManagementPort'],
+    [
+      'the kubelet of another node, IPv6',
+      { externalIPs: ['fd30::12'] },
+      { port: 10250, family: 'IPv6' },
+      'AddressIsManagementPort',
+    ],
+    ['etcd of a node', { externalIPs: ['172.30.0.12'] }, { port: 2379 }, 'AddressIsManagementPort'],
+    ['sshd at an address of a device', { externalIPs: ['192.168.7.1'] }, { port: 22 }, 'AddressIsManagementPort'],
+    ['the API where the agent reaches it', { externalIPs: ['172.30.0.5'] }, { port: 7443 }, 'AddressIsAPI'],
+    ["sshd of the API's host", { externalIPs: ['172.30.0.5'] }, { port: 22 }, 'AddressIsManagementPort'],
+    ['a gateway', { externalIPs: ['172.30.0.1'] }, { port: 80 }, 'AddressIsGateway'],
+    ['the names of a gateway', { externalIPs: ['172.30.0.1'] }, { port: 53 }, 'AddressIsNameServer'],
+    ['a name server', { loadBalancerIPs: ['9.9.9.9'] }, { port: 53, protocol: 'UDP' }, 'AddressIsNameServer'],
+    ['an address of the service CIDR', { externalIPs: ['10.43.7.7'] }, {}, 'AddressInServiceCIDR'],
+    ['loopback', { externalIPs: ['127.0.0.1'] }, {}, 'AddressIsSpecial'],
+    ['link-local', { externalIPs: ['fe80::1'] }, { family: 'IPv6' }, 'AddressIsSpecial'],
+    ['the unspecified address', { externalIPs: ['0.0.0.0'] }, {}, 'AddressIsSpecial'],
+    ['multicast', { externalIPs: ['ff02::1'] }, { family: 'IPv6' }, 'AddressIsSpecial'],
+    ['IPv4 in IPv6', { externalIPs: ['::ffff:ac1e:b'] }, { family: 'IPv6' }, 'AddressIsSpecial'],
+  ])('does not take %s', (_name, over, port, reason) => {
+    expect(table(over, port).filter((line) => !line.startsWith('ClusterIP'))).toEqual([])
+    expect(reasons(over, port)).toEqual([reason])
+  })
+
+  it.each([22, 2222, 6443, 10250, 2380, 9345])('does not take node port %s', (nodePort) => {
+    expect(table({}, { nodePort })).toEqual(['ClusterIP 10.43.0.10 80 Cluster'])
+    expect(reasons({}, { nodePort })).toEqual(['NodePortIsManagementPort'])
+  })
+
+  it.each<[string, string, number, string]>([
+    ['a node', '172.30.0.12', 80, 'ClusterIPIsNodeAddress'],
+    ['the API', '172.30.0.5', 7443, 'AddressIsAPI'],
+    ['a gateway', '172.30.0.1', 80, 'AddressIsGateway'],
+  ])('does not take a ClusterIP outside of the service CIDR from %s', (_name, clusterIP, port, reason) => {
+    expect(table({ clusterIPs: [clusterIP] }, { port })).toEqual([])
+    expect(reasons({ clusterIPs: [clusterIP] }, { port })).toEqual([reason])
+  })
+})
+
+describe('source ranges', () => {
+  const ranges = (loadBalancerSourceRanges: string[], family: Family = 'IPv4') =>
+    entryOf({ loadBalancerIPs: ['203.0.113.6', '2001:db8::6'], loadBalancerSourceRanges }, { family })
+      .addresses.find(({ kind }) => kind === 'LoadBalancerIP')
+      ?.sources?.map(formatRange)
+
+  it.each<[string, string[], string[] | undefined]>([
+    ['33 blanks around', ['192.168.0.0/24', ' 203.0.113.128/25 '], ['192.168.0.0/24', '203.0.113.128/25']],
+    ['8 leading zeros', ['192.168.000.0/24'], ['192.168.0.0/24']],
+    ['one in another', ['10.0.0.0/8', '10.1.0.0/16', '10.0.0.0/8'], ['10.0.0.0/8']],
+    ['neighbours become one', ['10.0.0.0/25', '10.0.0.128/25', '10.0.1.0/24'], ['10.0.0.0/23']],
+    ['neighbours that are no prefix', ['10.0.1.0/24', '10.0.2.0/24'], ['10.0.1.0-10.0.2.255']],
+    [
+      '33 this node is inside: its own address of the load balancer too',
+      ['172.30.0.0/24'],
+      ['172.30.0.0/24', '203.0.113.6'],
+    ],
+    ['37 a range of length 0', ['0.0.0.0/0', '10.0.0.0/8'], undefined],
+    ['none', [], undefined],
+    ['nothing that can be read', ['x', '10.0.0.0/33'], []],
+    ['37 another family only', ['fd00::/8'], []],
+  ])('%s', (_name, texts, expected) => {
+    expect(ranges(texts)).toEqual(expected)
+  })
+
+  it('says where they let nobody in', () => {
+    const over = { loadBalancerIPs: ['203.0.113.6'] }
+    expect(reasons({ ...over, loadBalancerSourceRanges: ['fd00::/8'] })).toEqual(['SourceRangesOfOtherFamily'])
+    expect(reasons({ ...over, loadBalancerSourceRanges: ['x', '10.0.0.0/8'] })).toEqual(['SourceRangeInvalid'])
+  })
+})
+
+describe("a node port and a node's address with the same port", () => {
+  const shop = service({ name: 'shop', createdMs: 5, loadBalancerIPs: ['172.30.0.11'] })
+  const front = service({ name: 'front', createdMs: 6 })
+  const both = { ...infrastructure, nodePortServices: () => [front], externalServices: () => [shop] }
+  const one = (of: Service, port: { port: number; nodePort: number }) => {
+    const { addresses, refusals } = serviceEntry(of, { name: '', protocol: 'TCP', ...port }, 'IPv4', both)
+    return [addresses.map(({ kind }) => kind), refusals.map(({ reason }) => reason)]
+  }
+  const external = { port: 30080, nodePort: 0 }
+  const asNodePort = { port: 80, nodePort: 30080 }
+
+  it('38 belong to the older Service, and the other is told', () => {
+    expect(one(shop, external)).toEqual([['ClusterIP', 'LoadBalancerIP'], []])
+    expect(one(front, asNodePort)).toEqual([['ClusterIP', 'NodePort'], ['NodePortTakenHere']])
+    const younger = { ...shop, createdMs: 7 }
+    expect(one(younger, external)).toEqual([['ClusterIP'], ['AddressIsNodePort']])
+  })
+})

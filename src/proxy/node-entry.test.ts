@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest'
+import { formatCIDR } from '../model/ip.ts'
+import { activeFamilies } from './families.ts'
+import { ViewInfrastructure } from './infrastructure.ts'
+import { nodeEntry, serviceCIDREntry } from './node-entry.ts'
+import { cidrs, testEndpoint, testService, testSlice, testView } from './testing.fixture.ts'
+
+describe('what counts as a pod', () => {
+  const own = { name: 'n1', addresses: ['172.30.0.11'], podCIDRs: ['10.42.0.0/24', 'fd42::/64'] }
+  it.each<[string, Parameters<typeof testView>[0], string[], string[], string[], string[]]>([
+    ['the cluster CIDRs', {}, ['10.42.0.0/16'], ['10.42.0.0/16'], [], []],
+    ['with masqueradeAll nothing keeps its source', { masqueradeAll: true }, ['10.42.0.0/16'], [], [], []],
+    ['59 the CIDRs of the Node', { detectLocal: { mode: 'NodeCIDR' } }, ['10.42.0.0/24'], ['10.42.0.0/24'], [], []],
+    ['nothing known: everything keeps its source', { clusterCIDRs: [] }, [], ['0.0.0.0/0'], [], []],
+    ['nothing known of this family', { clusterCIDRs: cidrs('fd42::/56') }, [], ['0.0.0.0/0'], [], []],
+    [
+      'a bridge, and for its own two ports the CIDR',
+      { detectLocal: { mode: 'BridgeInterface', name: 'cni0' } },
+      [],
+      ['10.42.0.0/24'],
+      ['cni0'],
+      ['cni0'],
+    ],
+    [
+      'names of interfaces',
+      { detectLocal: { mode: 'InterfaceNamePrefix', prefix: 'veth' }, masqueradeAll: true },
+      [],
+      [],
+      ['veth*'],
+      [],
+    ],
+  ])('%s', (_name, config, podSources, plainSources, podInterfaces, plainInterfaces) => {
+    const view = testView(config)
+    view.nodes.set('n1', own)
+    const entry = nodeEntry(view, 'IPv4')
+    expect(entry.podSources.map(formatCIDR)).toEqual(podSources)
+    expect(entry.plainSources.map(formatCIDR)).toEqual(plainSources)
+    expect(entry.podInterfaces).toEqual(podInterfaces)
+    expect(entry.plainInterfaces).toEqual(plainInterfaces)
+  })
+})
+
+describe('where node ports are served', () => {
+  const addresses = ['172.30.0.11', '172.30.1.11', '127.0.0.1', '169.254.1.1', 'fd30::11', '::1', 'fe80::1']
+  it.each<[string, Parameters<typeof testView>[0], string[], string[]]>([
+    ['22 the primary address', {}, ['172.30.0.11'], ['fd30::11']],
+    [
+      '22 those in the ranges',
+      { nodePortAddresses: cidrs('172.30.1.0/24', 'fd30::/64') },
+      ['172.30.1.11'],
+      ['fd30::11'],
+    ],
+    ['23 never loopback', { nodePortAddresses: cidrs('127.0.0.0/8', '::1/128') }, [], []],
+    [
+      'all of a family without a range',
+      { nodePortAddresses: cidrs('fd30::/64') },
+      ['172.30.0.11', '172.30.1.11'],
+      ['fd30::11'],
+    ],
+  ])('%s', (_name, config, v4, v6) => {
+    const view = testView(config)
+    for (const address of addresses) view.facts.set(address, { kind: 'address', address, device: 'eth0' })
+    expect(nodeEntry(view, 'IPv4').nodePortAddresses).toEqual(v4)
+    expect(nodeEntry(view, 'IPv6').nodePortAddresses).toEqual(v6)
+    expect(nodeEntry(view, 'IPv4').refusals).toHaveLength(v4.length === 0 ? 1 : 0)
+  })
+})
+
+describe('the service CIDRs', () => {
+  const entry = (prepare: (view: ReturnType<typeof testView>) => void, family: 'IPv4' | 'IPv6' = 'IPv4') => {
+    const view = testView()
+    prepare(view)
+    const { cidrs, refusals } = serviceCIDREntry(view, family)
+    return [cidrs.map(formatCIDR), refusals.map(({ reason }) => reason)]
+  }
+  const api = (clusterIPs: string[]) => testService('kubernetes', { clusterIPs })
+
+  it('are those of the flag where the API is in them, also in the other family', () => {
+    const prepare = (view: ReturnType<typeof testView>) => view.services.set('default/kubernetes', api(['10.43.0.1']))
+    expect(entry(prepare)).toEqual([['10.43.0.0/16'], []])
+    expect(entry(prepare, 'IPv6')).toEqual([['fd43::/112'], []])
+  })
+
+  it('are none where the API is elsewhere', () => {
+    const prepare = (view: ReturnType<typeof testView>) => view.services.set('default/kubernetes', api(['10.96.0.1']))
+    expect(entry(prepare)).toEqual([[], ['ServiceCIDRMismatch']])
+    expect(entry(prepare, 'IPv6')).toEqual([[], []])
+  })
+
+  it('are those of ServiceCIDR objects where there are some', () => {
+    const prepare = (view: ReturnType<typeof testView>) => {
+      view.serviceCIDRs.set('kubernetes', cidrs('10.96.0.0/16'))
+      view.serviceCIDRs.set('extra', cidrs('10.97.0.0/16', 'fd96::/112'))
+    }
+    expect(entry(prepare)).toEqual([['10.96.0.0/16', '10.97.0.0/16'], []])
+    expect(entry(prepare, 'IPv6')).toEqual([['fd96::/112'], []])
+  })
+})
+
+describe('the view as infrastructure', () => {
+  it('knows the API by its endpoints, and in a pod not by its ClusterIP', () => {
+    const view = testView()
+    view.services.set('default/kubernetes', testService('kubernetes', { clusterIPs: ['10.43.0.1'] }))
+    const ports = [{ name: 'https', protocol: 'TCP' as const, port: 6443 }]
+    view.slices.set('default/kubernetes', testSlice('kubernetes', [testEndpoint('172.30.0.5')], { ports }))
+    view.facts.set('a', { kind: 'api', address: '10.43.0.1', port: 443 })
+    view.facts.set('b', { kind: 'api', address: '172.30.0.6', port: 7443 })
+    view.facts.set('c', { kind: 'api-port', port: 7443 })
+    view.facts.set('d', { kind: 'sshd', port: 2222 })
+    view.facts.set('e', { kind: 'gateway', address: '172.30.0.1' })
+    const infrastructure = new ViewInfrastructure(view)
+    const at = (address: string) => infrastructure.apiPortsAt(address)
+    expect([at('172.30.0.5'), at('172.30.0.6'), at('10.43.0.1')]).toEqual([[6443], [7443], []])
+    const ports2 = infrastructure.managementPorts.map(({ port }) => port)
+    expect(ports2).toEqual(expect.arrayContaining([22, 2222, 6443, 7443, 10250]))
+    expect(infrastructure.isGateway('172.30.0.1')).toBe(true)
+    expect(infrastructure.nodeWith('fd30::12')).toBe('n2')
+  })
+})
+
+describe('families', () => {
+  it('are those in which the node has an address', () => {
+    const view = testView()
+    expect(activeFamilies(view, true)).toEqual(['IPv4', 'IPv6'])
+    expect(activeFamilies(view, false)).toEqual(['IPv4'])
+    view.nodes.set('n1', { name: 'n1', addresses: ['fd30::11'] })
+    expect(activeFamilies(view, true)).toEqual(['IPv6'])
+    view.nodes.delete('n1')
+    expect(activeFamilies(view, true)).toEqual(['IPv4'])
+    view.facts.set('x', { kind: 'address', address: 'fd30::11', device: 'eth0' })
+    expect(activeFamilies(view, true)).toEqual(['IPv6'])
+  })
+})

@@ -1,0 +1,104 @@
+import type { Family } from '../model/ip.ts'
+import { apiService, type Service, sameFamily, servicePortKey } from '../model/services.ts'
+import type { Subject } from '../reconcile/types.ts'
+import type { ServiceNode } from './decode.ts'
+import { byAddress, byExternalPort, byNodePort, portText, type ServiceView } from './view.ts'
+
+/** What belongs to the node as a whole: its addresses, what counts as a pod, the ports that stay its own. */
+export const nodeSubject: Subject = '@node'
+
+/** The service CIDRs: a subject of their own, so that they can be written last. */
+export const serviceCIDRSubject: Subject = '@service-cidrs'
+
+/** Every Service port of the view, and the node. */
+export function* allSubjects(view: ServiceView): Generator<Subject> {
+  yield nodeSubject
+  yield serviceCIDRSubject
+  for (const [key, service] of view.services.entries()) yield* subjectsOf(key, service)
+}
+
+export function* subjectsOf(key: string, service: Service | undefined): Generator<Subject> {
+  for (const port of service?.ports ?? []) yield servicePortKey(key, port.name)
+}
+
+/** Calls back with the subjects of one family that a change of the view touches; returns the unsubscribe function. */
+export function followView(
+  view: ServiceView,
+  family: Family,
+  touch: (subjects: Iterable<Subject>) => void,
+): () => void {
+  const stops = [
+    view.services.onChange((changes) => {
+      const subjects = new Set<Subject>()
+      if (changes.has(apiService)) subjects.add(serviceCIDRSubject)
+      for (const [key, { old, now }] of changes) {
+        for (const subject of subjectsOf(key, old)) subjects.add(subject)
+        for (const subject of subjectsOf(key, now)) subjects.add(subject)
+        for (const subject of rivalsOf(view, old, now)) subjects.add(subject)
+      }
+      touch(subjects)
+    }),
+    view.slices.onChange((changes) => {
+      const subjects = new Set<Subject>()
+      const infrastructure: string[] = []
+      for (const { old, now } of changes.values()) {
+        for (const slice of [old, now]) {
+          if (slice === undefined || slice.family !== family) continue
+          const key = `${slice.namespace}/${slice.service}`
+          for (const subject of subjectsOf(key, view.services.get(key))) subjects.add(subject)
+          if (key === apiService) infrastructure.push(...slice.endpoints.map(({ address }) => address))
+        }
+      }
+      for (const subject of subjectsAt(view, infrastructure)) subjects.add(subject)
+      touch(subjects)
+    }),
+    view.nodes.onChange((changes) => {
+      const own = changes.get(view.config.nodeName)
+      if (own !== undefined) touch(new Set(allSubjects(view)))
+      const moved = [...changes.values()].flatMap(({ old, now }) => movedAddresses(old, now))
+      if (own === undefined && moved.length > 0) touch(subjectsAt(view, moved.filter(sameFamily(family))))
+    }),
+    view.facts.onChange((changes) => {
+      const facts = [...changes.values()].flatMap(({ old, now }) => [old ?? [], now ?? []].flat())
+      if (facts.some((fact) => !('address' in fact))) touch(new Set(allSubjects(view)))
+      else {
+        const addresses = facts.flatMap((fact) => ('address' in fact ? [fact.address] : []))
+        touch(new Set([nodeSubject, ...subjectsAt(view, addresses.filter(sameFamily(family)))]))
+      }
+    }),
+    view.serviceCIDRs.onChange(() => touch(new Set(allSubjects(view)))),
+  ]
+  return () => stops.forEach((stop) => stop())
+}
+
+function movedAddresses(old: ServiceNode | undefined, now: ServiceNode | undefined): readonly string[] {
+  const before = old?.addresses ?? []
+  const after = now?.addresses ?? []
+  return before.join() === after.join() ? [] : [...before, ...after]
+}
+
+/** Ports of the Services that have, or want, one of these addresses. */
+function subjectsAt(view: ServiceView, addresses: readonly string[]): Set<Subject> {
+  const subjects = new Set<Subject>()
+  for (const address of addresses) {
+    for (const key of view.services.keysByIndex(byAddress, address)) {
+      for (const subject of subjectsOf(key, view.services.get(key))) subjects.add(subject)
+    }
+  }
+  return subjects
+}
+
+/** Those that ask for a port of a Node's address that was, or is now, a node port of this Service; and the other way round. */
+function* rivalsOf(view: ServiceView, old: Service | undefined, now: Service | undefined): Generator<Subject> {
+  for (const service of [old, now]) {
+    if (service === undefined) continue
+    for (const { nodePort, port, protocol } of service.ports) {
+      const rivals = nodePort === 0 ? [] : view.services.keysByIndex(byExternalPort, portText(nodePort, protocol))
+      const others = hasExternal(service) ? view.services.keysByIndex(byNodePort, portText(port, protocol)) : []
+      for (const key of [...rivals, ...others]) yield* subjectsOf(key, view.services.get(key))
+    }
+  }
+}
+
+const hasExternal = ({ externalIPs, loadBalancerIPs }: Service): boolean =>
+  externalIPs.length + loadBalancerIPs.length > 0

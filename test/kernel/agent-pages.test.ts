@@ -1,0 +1,142 @@
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { createNetns, deleteNetns, NetworkNamespace } from '../../src/kernel/namespaces.ts'
+import { listenTcp } from '../../src/kernel/sockets.ts'
+import { ApiClient } from '../../src/kube/client.ts'
+import { loadKubeconfig } from '../../src/kube/kubeconfig.ts'
+import { resourcePath } from '../../src/kube/paths.ts'
+import { type EmbeddedApi, startApi } from '../../src/lab/api/server.ts'
+import { noRoot } from './world.ts'
+
+const netns = `weft-t${process.pid}-agent`
+// Below the checkout, so that the native library is found from there; ignored by git.
+const dir = join(process.cwd(), '.cache', `agent-pages-test-${process.pid}`)
+const nodePath = resourcePath({ version: 'v1', resource: 'nodes', name: 'n1' })
+
+let api: EmbeddedApi
+let client: ApiClient
+let agent: ChildProcess
+let log = ''
+
+/** Code and body, as somebody in the node's namespace gets them. */
+async function page(port: number, path: string): Promise<string> {
+  const args = ['netns', 'exec', netns, 'curl', '-s', '-w', '\n%{http_code}', `http://127.0.0.1:${port}${path}`]
+  const { stdout } = await promisify(execFile)('ip', args)
+  const lines = stdout.split('\n')
+  return `${lines.pop()} ${lines.join('\n')}`
+}
+
+async function start(): Promise<void> {
+  mkdirSync(dir, { recursive: true })
+  await build({
+    entryPoints: ['src/cli/main.ts'],
+    outfile: join(dir, 'weft.mjs'),
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    // Loaded by labs alone, and large.
+    external: ['up', 'node', 'api', 'supervise', 'verify', 'forward'].map((name) => `./lab-${name}.ts`),
+    logLevel: 'error',
+  })
+  await createNetns(netns)
+  execFileSync('ip', ['-n', netns, 'link', 'set', 'lo', 'up'])
+  const inside = NetworkNamespace.named(netns)
+  const fd = listenTcp(inside, '127.0.0.1', 6443)
+  inside.close()
+  api = await startApi({ dir: join(dir, 'api'), listeners: [{ fd }] })
+  writeFileSync(join(dir, 'kubeconfig'), api.kubeconfig())
+  client = new ApiClient(await loadKubeconfig(join(dir, 'kubeconfig')))
+  await client.create(resourcePath({ version: 'v1', resource: 'nodes' }), {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: { name: 'n1' },
+    status: { addresses: [{ type: 'InternalIP', address: '192.0.2.1' }] },
+  })
+  await client.create(resourcePath({ version: 'v1', resource: 'services', namespace: 'default' }), {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'web' },
+    spec: { ports: [{ port: 80 }], internalTrafficPolicy: 'Local' },
+  })
+  await client.create(
+    resourcePath({ group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices', namespace: 'default' }),
+    {
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { name: 'web-1', labels: { 'kubernetes.io/service-name': 'web' } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: ['10.42.9.9'], nodeName: 'n2' }],
+      ports: [{ port: 8080 }],
+    },
+  )
+  writeFileSync(join(dir, 'node-kubeconfig'), api.kubeconfig('https://127.0.0.1:6443'))
+  const own = ['--kubeconfig', join(dir, 'node-kubeconfig'), '--node-name', 'n1', '--run-dir', join(dir, 'run')]
+  agent = spawn('ip', ['netns', 'exec', netns, process.execPath, join(dir, 'weft.mjs'), 'agent', ...own], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  agent.stderr?.on('data', (chunk) => (log += String(chunk)))
+}
+
+describe.skipIf(noRoot)(`what an agent serves${noRoot ? ` (${noRoot})` : ''}`, () => {
+  beforeAll(start)
+  afterAll(async () => {
+    agent?.kill('SIGTERM')
+    if (agent?.exitCode === null) await new Promise((resolve) => agent.once('exit', resolve))
+    client?.close()
+    await api?.close()
+    await deleteNetns(netns)
+    rmSync(dir, { recursive: true, force: true })
+  })
+
+  it('is what kube-proxy serves, where it is looked for', async () => {
+    await vi
+      .waitFor(async () => expect(await page(10256, '/healthz')).toMatch(/"IPv4":\{"lastUpdated":"2/), {
+        timeout: 15_000,
+        interval: 100,
+      })
+      .catch((error: unknown) => {
+        throw new Error(`${String(error)}\n${log}`)
+      })
+    expect(await page(10256, '/healthz')).toMatch(/^200 .*"nodeEligible":true,"healthy":true/)
+    expect(await page(10256, '/livez')).toMatch(/^200 .*"healthy":true/)
+    expect(await page(10249, '/healthz')).toBe('200 ok')
+    expect(await page(10249, '/proxyMode')).toBe('200 nftables')
+    expect(await page(10249, '/configz')).toMatch(/^200 .*"nodeName":"n1"/)
+    const metrics = await page(10249, '/metrics')
+    for (const line of [
+      'kubeproxy_sync_proxy_rules_service_changes_pending{ip_family="IPv4"} 0',
+      'kubeproxy_sync_proxy_rules_no_local_endpoints_total{ip_family="IPv4",traffic_policy="internal"} 1',
+      'kubeproxy_sync_proxy_rules_no_local_endpoints_total{ip_family="IPv4",traffic_policy="external"} 0',
+      'kubeproxy_sync_proxy_rules_nftables_sync_failures_total{ip_family="IPv4"} 0',
+      'kubeproxy_network_programming_duration_seconds_bucket{ip_family="IPv4",le="+Inf"} ',
+      'weft_api_lists_failing 0',
+    ])
+      expect(metrics).toContain(line)
+    expect(metrics).toMatch(/kubeproxy_sync_proxy_rules_duration_seconds_count\{ip_family="IPv4"\} [1-9]/)
+    expect(metrics).toMatch(/kubeproxy_proxy_healthz_total\{code="200"\} [1-9]/)
+    expect(metrics).toMatch(/weft_reconciler_items\{part="proxy\/nftables[^"]*"\} [1-9]/)
+  })
+
+  it('turns load balancers away from a node that is about to go, and lives on', async () => {
+    await client.patch(nodePath, {
+      spec: { taints: [{ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }] },
+    })
+    await vi.waitFor(async () => expect(await page(10256, '/healthz')).toMatch(/^503 .*"nodeEligible":false/), 10_000)
+    expect(await page(10256, '/livez')).toMatch(/^200 /)
+    await client.patch(nodePath, { spec: { taints: null } })
+    await vi.waitFor(async () => expect(await page(10256, '/healthz')).toMatch(/^200 /), 10_000)
+  })
+
+  it('costs little memory, with all of it asked', async () => {
+    for (let i = 0; i < 20; i++) await page(10249, '/metrics')
+    const metrics = await page(10249, '/metrics')
+    const bytes = Number(/^process_resident_memory_bytes (\d+)$/m.exec(metrics)?.[1])
+    expect(bytes).toBeLessThan(120e6)
+  })
+})

@@ -1,0 +1,51 @@
+import { execFileSync } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createNetns, deleteNetns, NetworkNamespace } from '../../src/kernel/namespaces.ts'
+import { defaultServiceConfig } from '../../src/proxy/config.ts'
+import { NodeFacts } from '../../src/proxy/node-facts.ts'
+import { makeServiceView } from '../../src/proxy/view.ts'
+import { noRoot } from './world.ts'
+
+describe.skipIf(noRoot)(`facts of a node${noRoot ? ` (${noRoot})` : ''}`, () => {
+  const name = `weft-t${process.pid}-facts`
+  const ip = (...args: string[]) => execFileSync('ip', ['-n', name, ...args])
+  const view = makeServiceView({ ...defaultServiceConfig, nodeName: 'n1' })
+  let facts: NodeFacts | undefined
+  let namespace: NetworkNamespace
+
+  beforeAll(async () => {
+    await createNetns(name)
+    namespace = NetworkNamespace.named(name)
+    ip('link', 'set', 'lo', 'up')
+    ip('link', 'add', 'eth0', 'type', 'bridge')
+    ip('link', 'set', 'eth0', 'up')
+    ip('addr', 'add', '192.0.2.2/24', 'dev', 'eth0')
+    facts = new NodeFacts({ view, namespace, fixed: [{ kind: 'api', address: '192.0.2.9', port: 6443 }] })
+  })
+  afterAll(async () => {
+    facts?.close()
+    namespace.close()
+    await deleteNetns(name)
+  })
+
+  it('are there after the start: addresses, and what is known otherwise', () => {
+    facts?.start()
+    expect([...view.facts.keys()]).toEqual(
+      expect.arrayContaining(['address 127.0.0.1 lo', 'address 192.0.2.2 eth0', 'api 192.0.2.9 6443']),
+    )
+    expect(view.facts.synced).toBe(true)
+  })
+
+  it('follow addresses and default routes of both families', async () => {
+    ip('addr', 'add', 'fd30::2/64', 'dev', 'eth0', 'nodad')
+    ip('route', 'add', 'default', 'via', '192.0.2.1')
+    ip('route', 'add', 'default', 'via', 'fd30::1')
+    await expect
+      .poll(() => [...view.facts.keys()])
+      .toEqual(expect.arrayContaining(['address fd30::2 eth0', 'gateway 192.0.2.1', 'gateway fd30::1']))
+    ip('route', 'del', 'default', 'via', '192.0.2.1')
+    ip('addr', 'del', '192.0.2.2/24', 'dev', 'eth0')
+    await expect.poll(() => view.facts.get('gateway 192.0.2.1')).toBeUndefined()
+    await expect.poll(() => view.facts.get('address 192.0.2.2 eth0')).toBeUndefined()
+  })
+})
