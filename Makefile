@@ -2,10 +2,10 @@
 .PHONY: setup lab test check bench clean
 
 setup:
-	@scripts/setup
+	@MAKECMDGOALS='$(MAKECMDGOALS)' scripts/setup
 
 lab: setup
-	@bin/weft lab up -f examples
+	@bin/weft lab up
 
 test: setup
 	@node scripts/test.mjs

@@ -1,5 +1,5 @@
-import { askStatus } from '../agent/ask-status.ts'
-import type { AgentStatus } from '../agent/status-server.ts'
+import { askStatus } from '../daemon/ask-status.ts'
+import type { AgentStatus } from '../daemon/status-server.ts'
 import { agentSocketPath, type LabNode } from './state.ts'
 
 /**

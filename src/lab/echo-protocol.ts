@@ -4,6 +4,7 @@
  * - TCP: HTTP/1.1; GET (or any method) on any path is answered with 200, `content-type: application/json` and this object as
  *   the body. The server honours `connection: close` and otherwise keeps the connection.
  * - UDP: any datagram is answered with one datagram that holds this object as JSON.
+ * - SCTP, where the kernel has it: any message of an association is answered with one that holds this object as JSON.
  *
  * Addresses are written as Linux prints them (no IPv4-mapped IPv6); the four address fields are those of the accepted
  * socket, thus after every translation on the way in.
@@ -17,18 +18,18 @@ export interface EchoReply {
   node: string
   /** The pod's own address (status.podIP). */
   podIP: string
-  protocol: 'TCP' | 'UDP'
+  protocol: 'TCP' | 'UDP' | 'SCTP'
   /** Where the connection or datagram arrived. */
   localAddress: string
   localPort: number
   /** Where it came from, as the pod saw it. */
   clientAddress: string
   clientPort: number
-  /** Request target of HTTP, `''` for UDP. */
+  /** Request target of HTTP, `''` otherwise. */
   path: string
-  /** Method of HTTP, `''` for UDP. */
+  /** Method of HTTP, `''` otherwise. */
   method: string
-  /** Header fields of HTTP, names in lower case; empty for UDP. */
+  /** Header fields of HTTP, names in lower case; empty otherwise. */
   headers: Record<string, string>
 }
 

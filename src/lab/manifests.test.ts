@@ -24,7 +24,7 @@ metadata: { name: b }
 `
     const documents = parseManifest('f.yaml', text)
     expect(names(documents)).toEqual(['a', 'b'])
-    expect(documents[1]?.document).toBe(3)
+    expect(documents.map(({ line }) => line)).toEqual([2, 8])
   })
 
   it('unfolds lists', () => {
@@ -45,13 +45,16 @@ metadata: { name: b }
     ['kind is missing', 'apiVersion: v1\nmetadata: {name: a}'],
     ['apiVersion is missing', 'kind: Pod\nmetadata: {name: a}'],
     ['metadata of this Pod is missing', 'apiVersion: v1\nkind: Pod'],
-    ['it is not an object', 'hello'],
+    ['this Pod has no metadata.name', 'apiVersion: v1\nkind: Pod\nmetadata: {}'],
+    ['this is not an object', 'hello'],
   ])('says that %s', (reason, text) => {
-    expect(() => parseManifest('f.yaml', text)).toThrow(`f.yaml, document 1: ${reason}`)
+    expect(() => parseManifest('f.yaml', text)).toThrow(`f.yaml:1: ${reason}`)
   })
 
   it('names the place of a syntax error', () => {
-    expect(() => parseManifest('f.yaml', 'a: [1\nb: 2')).toThrow(/f\.yaml, document 1: .*line/)
+    expect(() => parseManifest('f.yaml', 'a: [1\nb: 2')).toThrow(/^f\.yaml:2: .*must be sufficiently indented/)
+    const second = 'apiVersion: v1\nkind: A\nmetadata: {name: a}\n---\n# a comment\napiVersion: v1\n'
+    expect(() => parseManifest('f.yaml', second)).toThrow('f.yaml:6: kind is missing')
   })
 })
 
@@ -67,6 +70,14 @@ describe('readManifests', () => {
   })
 
   it('says what cannot be read', () => {
-    expect(() => readManifests(['/nowhere.yaml'])).toThrow('cannot read /nowhere.yaml: ENOENT')
+    expect(() => readManifests(['/nowhere.yaml'])).toThrow(
+      'cannot read /nowhere.yaml: there is no such file or directory',
+    )
+  })
+
+  it('says where there is nothing', () => {
+    const file = join(directory, 'empty')
+    writeFileSync(file, '# nothing but a comment\n---\n')
+    expect(() => readManifests([file])).toThrow(`there is no object in ${file}`)
   })
 })

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { extname, join } from 'node:path'
-import { parseAllDocuments } from 'yaml'
+import { LineCounter, parseAllDocuments } from 'yaml'
 import { WeftError } from '../model/error.ts'
 import type { NewObject } from './api/types.ts'
 
 /** One object of a manifest and where it was written. */
 export interface ManifestDocument {
   file: string
-  /** Number of the document in its file, from 1. */
-  document: number
+  /** Line of the file, from 1, on which its document begins. */
+  line: number
   object: NewObject
 }
 
@@ -20,13 +20,27 @@ const manifestExtensions = new Set(['.yaml', '.yml', '.json'])
  *
  * @param paths files and directories; `-` is standard input
  * @returns the objects in their order, Namespaces first
- * @throws WeftError MANIFEST_UNREADABLE, MANIFEST_INVALID
+ * @throws WeftError MANIFEST_UNREADABLE, MANIFEST_INVALID, MANIFEST_EMPTY for a path in which there is no object at all
  */
 export function readManifests(paths: string[]): ManifestDocument[] {
-  const documents = paths.flatMap(filesOf).flatMap((file) => parseManifest(file, readText(file)))
+  const documents = paths.flatMap(readPath)
   const isNamespace = ({ object }: ManifestDocument) => object.kind === 'Namespace'
   return [...documents.filter(isNamespace), ...documents.filter((document) => !isNamespace(document))]
 }
+
+function readPath(path: string): ManifestDocument[] {
+  const documents = filesOf(path).flatMap((file) => parseManifest(file, readText(file)))
+  if (documents.length > 0) return documents
+  throw new WeftError(`there is no object in ${nameOf(path)}`, {
+    code: 'MANIFEST_EMPTY',
+    fault: 'user',
+    where: '-f',
+    remedy: 'give a file with at least one object, e.g. examples/shop.yaml, or leave -f out',
+  })
+}
+
+/** As messages call a file. */
+const nameOf = (file: string): string => (file === '-' ? 'standard input' : file)
 
 function filesOf(path: string): string[] {
   if (path === '-') return [path]
@@ -54,45 +68,58 @@ function readText(file: string): string {
 }
 
 const unreadable = (path: string, cause: unknown): WeftError =>
-  new WeftError(`cannot read ${path}: ${(cause as NodeJS.ErrnoException).code ?? String(cause)}`, {
+  new WeftError(`cannot read ${nameOf(path)}: ${reasonOf(cause)}`, {
     code: 'MANIFEST_UNREADABLE',
     fault: 'user',
-    where: path,
-    remedy: 'check the path given with -f',
-    cause,
+    where: '-f',
+    remedy: /^https?:/.test(path)
+      ? `get it first: curl -sSfLO ${path}`
+      : 'check the path; it is taken from the current directory',
   })
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or directory',
+  EACCES: 'permission denied',
+}
+
+function reasonOf(cause: unknown): string {
+  const { code = '', message } = cause as NodeJS.ErrnoException
+  return reasons[code] ?? message
+}
 
 /** Parses the text of one file; YAML 1.1, which is what kubectl speaks (`on` and `yes` are booleans, `0644` is octal). */
 export function parseManifest(file: string, text: string): ManifestDocument[] {
-  const documents = parseAllDocuments(text, { version: '1.1', merge: true })
+  const lines = new LineCounter()
+  const documents = parseAllDocuments(text, { version: '1.1', merge: true, prettyErrors: false, lineCounter: lines })
   if (!Array.isArray(documents)) return []
-  return documents.flatMap((yaml, index) => {
+  return documents.flatMap((yaml) => {
     const [error] = yaml.errors
-    if (error !== undefined) throw invalid(file, index + 1, error.message)
-    return objectsOf(file, index + 1, yaml.toJS())
+    if (error !== undefined) throw invalid(file, lines.linePos(error.pos[0]).line, error.message)
+    const { range } = yaml.contents ?? {}
+    return objectsOf(file, range ? lines.linePos(range[0]).line : 1, yaml.toJS())
   })
 }
 
-function objectsOf(file: string, document: number, value: unknown): ManifestDocument[] {
+function objectsOf(file: string, line: number, value: unknown): ManifestDocument[] {
   if (value === null || value === undefined) return []
-  if (!isRecord(value)) throw invalid(file, document, 'it is not an object')
+  if (!isRecord(value)) throw invalid(file, line, 'this is not an object')
   if (value['kind'] === 'List' && Array.isArray(value['items'])) {
-    return value['items'].flatMap((item: unknown) => objectsOf(file, document, item))
+    return value['items'].flatMap((item: unknown) => objectsOf(file, line, item))
   }
   const { apiVersion, kind, metadata } = value
-  if (typeof apiVersion !== 'string') throw invalid(file, document, 'apiVersion is missing')
-  if (typeof kind !== 'string') throw invalid(file, document, 'kind is missing')
-  if (!isRecord(metadata)) throw invalid(file, document, `metadata of this ${kind} is missing`)
-  return [{ file, document, object: value as unknown as NewObject }]
+  if (typeof apiVersion !== 'string') throw invalid(file, line, 'apiVersion is missing')
+  if (typeof kind !== 'string') throw invalid(file, line, 'kind is missing')
+  if (!isRecord(metadata)) throw invalid(file, line, `metadata of this ${kind} is missing`)
+  if (!metadata['name'] && !metadata['generateName']) throw invalid(file, line, `this ${kind} has no metadata.name`)
+  return [{ file: nameOf(file), line, object: value as unknown as NewObject }]
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const invalid = (file: string, document: number, reason: string): WeftError =>
-  new WeftError(`${file}, document ${document}: ${reason}`, {
+const invalid = (file: string, line: number, reason: string): WeftError =>
+  new WeftError(`${nameOf(file)}:${line}: ${reason}`, {
     code: 'MANIFEST_INVALID',
     fault: 'user',
-    where: file,
-    remedy: 'correct this document; everything that kubectl apply takes is taken',
+    remedy: 'correct what begins at this line; everything that kubectl apply takes is taken',
   })

@@ -26,3 +26,6 @@ export const netnsPrefix = (lab: string): string => `weft-${lab}-`
 
 /** Path of a lab's cgroup below the root of the cgroup2 hierarchy. */
 export const labCgroup = (lab: string): string => `weft-${lab}`
+
+/** Path of a node's cgroup, the root of the node's own cgroup namespace. */
+export const nodeCgroup = (lab: string, node: string): string => `${labCgroup(lab)}/nodes/${node}`

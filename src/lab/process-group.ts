@@ -1,4 +1,5 @@
-import { createCgroup, joinCgroup } from '../kernel/cgroup.ts'
+import { join } from 'node:path'
+import { cgroupRoot, createCgroup, joinCgroup } from '../kernel/cgroup.ts'
 import { labCgroup } from './name.ts'
 
 /** Makes this process, and all that it starts from now on, part of a lab, so that `weft lab down` ends it. */
@@ -7,3 +8,6 @@ export function joinLab(lab: string, group: 'control' | 'exec'): void {
   createCgroup(path)
   joinCgroup(path, process.pid)
 }
+
+/** Where a process writes its pid to become part of a lab. @throws WeftError CGROUP2_MISSING */
+export const cgroupProcs = (lab: string): string => join(cgroupRoot(), labCgroup(lab), 'cgroup.procs')

@@ -17,7 +17,7 @@ const sbinDirectories = ['/usr/sbin', '/sbin', '/usr/bin', '/bin']
 const requirements: Requirement[] = [
   ...programs('iproute2', 'ip'),
   ...programs('util-linux', 'nsenter', 'unshare'),
-  ...programs('mount', 'mount'),
+  ...programs('mount', 'mount', 'umount'),
   ...['bridge', 'host-local', 'loopback'].map((plugin) => ({
     what: `the CNI plugin "${plugin}" (in ${cniPath.join(' or ')})`,
     package: 'containernetworking-plugins',
@@ -27,11 +27,11 @@ const requirements: Requirement[] = [
 ]
 
 /**
- * Checks, before anything is made, that this machine can carry a lab.
+ * Checks, before anything is made, that all programs and libraries are there that a lab uses.
  *
  * @throws WeftError NOT_ROOT (exit code 5), LAB_REQUIREMENTS_MISSING
  */
-export function checkRequirements(): void {
+export function checkPrograms(): void {
   checkRoot()
   const missing = requirements.filter((requirement) => !requirement.present())
   if (missing.length === 0) return
@@ -39,7 +39,7 @@ export function checkRequirements(): void {
   throw new WeftError(`a lab needs ${missing.map((requirement) => requirement.what).join(', ')}`, {
     code: 'LAB_REQUIREMENTS_MISSING',
     fault: 'user',
-    remedy: `on Debian: apt-get install ${packages.join(' ')}`,
+    remedy: `apt-get install ${packages.join(' ')} (Debian, Ubuntu), or 'make setup', which does that`,
   })
 }
 

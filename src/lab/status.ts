@@ -10,8 +10,11 @@ import { type LabNode, type LabState, readLabState } from './state.ts'
 /** A node as `weft lab status` shows it. */
 export interface NodeReport {
   name: string
-  address: string
-  podCIDR: string
+  addresses: string[]
+  podCIDRs: string[]
+  zone: string
+  /** How often the node was made again, since its holder died. */
+  restarts: number
   /** Condition Ready of the Node; absent if the API does not answer. */
   ready?: boolean
   /** Absent if the API does not answer. */
@@ -31,11 +34,14 @@ export interface LabReport {
   /** `degraded`: it was ready, and now a node, an agent or the API is not; `dead`: the supervisor is gone, and `weft lab down` or the next `up` cleans up. */
   state: 'ready' | 'degraded' | 'starting' | 'dead'
   kubeconfig: string
-  serviceCIDR: string
-  clusterCIDR: string
-  client: { netns: string; address: string }
-  /** The API with its controllers. */
+  serviceCIDRs: string[]
+  clusterCIDRs: string[]
+  client: LabState['client']
+  families: LabState['families']
+  /** The API with its controllers; with an API server that was given, what carries it into the lab. */
   api: ProcessReport
+  /** What gives Nodes their pod CIDRs; absent with an API server that was given. */
+  controller?: ProcessReport
   nodes: NodeReport[]
 }
 
@@ -45,7 +51,7 @@ export async function labReport(name: string): Promise<LabReport> {
   const running = isLabRunning(name)
   const processes = readJson(labFiles(name).processes) as LabProcesses | undefined
   const objects = running ? await readObjects(state) : undefined
-  const { kubeconfig, serviceCIDR, clusterCIDR, client } = state
+  const { kubeconfig, families, serviceCIDRs, clusterCIDRs, client } = state
   const nodes = await Promise.all(state.nodes.map((node) => nodeReport(node, processes?.nodes[node.name], objects)))
   const whole = nodes.every(({ ready, agent, kubelet }) => ready === true && agent.ready && kubelet.pid !== undefined)
   const phase = !state.ready ? 'starting' : whole ? 'ready' : 'degraded'
@@ -53,10 +59,12 @@ export async function labReport(name: string): Promise<LabReport> {
     name,
     state: running ? phase : 'dead',
     kubeconfig,
-    serviceCIDR,
-    clusterCIDR,
+    serviceCIDRs,
+    clusterCIDRs,
     client,
+    families,
     api: processReport(processes?.api),
+    ...(processes?.controller && { controller: processReport(processes.controller) }),
     nodes,
   }
 }
@@ -71,14 +79,16 @@ async function nodeReport(
   processes: NodeProcesses | undefined,
   objects: Objects | undefined,
 ): Promise<NodeReport> {
-  const { name, address, podCIDR } = node
+  const { name, addresses, podCIDRs, zone } = node
   const agent = await agentStatus(node)
   const object = objects?.nodes.find((candidate) => candidate.metadata.name === name)
   const ready = object?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
   return {
     name,
-    address,
-    podCIDR,
+    addresses,
+    podCIDRs,
+    zone,
+    restarts: processes?.restarts ?? 0,
     ...(objects && { ready: ready === true }),
     ...(objects && { pods: objects.pods.filter((pod) => pod.spec.nodeName === name).length }),
     kubelet: processReport(processes?.kubelet),

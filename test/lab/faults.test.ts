@@ -148,9 +148,9 @@ describe.skipIf(!isRoot || !isBuilt)('a Service under load (needs root and a bui
   it('goes on while agents are killed in the middle of a churn, and what they missed is written', async () => {
     const running = underLoad()
     let round = 2
-    let churning = true
+    const churning = new AbortController()
     const churn = (async () => {
-      while (churning) {
+      while (!churning.signal.aborted) {
         const version = round++
         await inParallel(40, (index) =>
           client.patch(`${slices}/s${500 + index}`, { endpoints: slice(500 + index, version).endpoints }),
@@ -171,11 +171,12 @@ describe.skipIf(!isRoot || !isBuilt)('a Service under load (needs root and a bui
       )
       await settled()
     }
-    churning = false
+    churning.abort()
     await churn
     await settled()
     await expectNoFailure(running)
     const [one, two] = await Promise.all([elements(nodeNetns(0)), elements(nodeNetns(1))])
+    expect(one.split('\n').length).toBeGreaterThan(500)
     expect(one).toEqual(two)
   }, 60_000)
 

@@ -1,9 +1,11 @@
-import { execFile } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { cgroupRoot, listPids } from '../../src/kernel/cgroup.ts'
+import { runIn } from '../../src/kernel/namespaces.ts'
 import { run } from '../../src/kernel/process.ts'
 import { parseEchoReply } from '../../src/lab/echo-protocol.ts'
 import { type LabProcesses, labFiles, readJson } from '../../src/lab/files.ts'
@@ -17,11 +19,43 @@ const weft = process.env['WEFT_BIN'] ?? join(root, 'bin/weft')
 const isRoot = process.geteuid?.() === 0
 const isBuilt = existsSync(join(weft, '../../dist/weft.js'))
 
+/**
+ * Asks every URL in turn over a new connection, and one over a connection that is kept, until its standard input ends; then says how often it
+ * was answered and what failed. A program of its own, as it runs in another network namespace.
+ */
+const traffic = `
+  const http = require('node:http')
+  const urls = process.argv.slice(1)
+  const kept = new http.Agent({ keepAlive: true, maxSockets: 1 })
+  const failures = []
+  let answered = 0
+  let stop = false
+  let sockets = new Set()
+  process.stdin.on('end', () => (stop = true)).resume()
+  const ask = (url, agent) => new Promise((resolve) => {
+    const request = http.get(url, { agent, timeout: 2000 }, (answer) => {
+      if (agent === kept) sockets.add(request.socket.localPort)
+      answer.resume().on('end', () => { answered++; resolve() })
+    })
+    request.on('timeout', () => request.destroy(new Error('no answer within 2 s')))
+    request.on('error', (error) => { failures.push(url + ' ' + error.message); resolve() })
+  })
+  ;(async () => {
+    for (let round = 0; !stop; round++) {
+      for (const url of urls) await ask(url, false)
+      await ask(urls[0], kept)
+      if (round === 0) console.log('flowing')
+    }
+    if (sockets.size !== 1) failures.push('the connection that is kept was made ' + sockets.size + ' times')
+    console.log(JSON.stringify({ answered, failures }))
+    process.exit()
+  })()`
+
 describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run build)', () => {
   const name = `e${process.pid}`
   const lab = (command: string, ...args: string[]) =>
     run(process.execPath, [weft, 'lab', command, '--name', name, ...args], { timeoutMs: 60_000 })
-  const up = () => lab('up', '--nodes', '2', '-f', join(root, 'examples/shop.yaml'), '--detach')
+  const up = () => lab('up', '--nodes', '2', '-f', join(root, 'examples'), '--detach')
   const kubectl = async (...args: string[]): Promise<string> => {
     const { kubeconfig } = readLabState(name)
     return (await promisify(execFile)('kubectl', ['--kubeconfig', kubeconfig, '-n', 'shop', ...args])).stdout
@@ -49,12 +83,26 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
   })
   const nothing = { namespaces: [], folder: false, cgroup: false }
 
+  let said = ''
   beforeAll(async () => {
-    expect(await up()).toMatchObject({ code: 0 })
+    const started = await up()
+    expect(started).toMatchObject({ code: 0 })
+    said = started.stderr
   })
   afterAll(async () => {
     await lab('down')
   })
+
+  it('prints what to try next, and all of it works', async () => {
+    const [, next = ''] = said.split('Next:\n')
+    const commands = next.split('\n').filter((line) => line.startsWith('  '))
+    expect(commands).toHaveLength(8)
+    const script = commands.filter((line) => !line.includes(' lab down')).join('\n')
+    const { code, stdout, stderr } = await run('bash', ['-ec', script], { timeoutMs: 30_000 })
+    expect({ code, stderr }).toMatchObject({ code: 0 })
+    for (const part of ['service/storefront', '"node":"node', '127.0.0.1/8', 'map services'])
+      expect(stdout).toContain(part)
+  }, 40_000)
 
   it('is ready, with every pod running on its node', async () => {
     const report = await status()
@@ -66,7 +114,7 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     const all = await pods()
     expect(all).toHaveLength(12)
     for (const pod of all) {
-      const { podCIDR } = report.nodes.find((node) => node.name === pod.spec.nodeName) ?? { podCIDR: 'none' }
+      const podCIDR = report.nodes.find((node) => node.name === pod.spec.nodeName)?.podCIDRs[0] ?? 'none'
       expect(pod.status.podIP.startsWith(podCIDR.replace(/0\/24$/, ''))).toBe(true)
     }
   })
@@ -111,9 +159,38 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     await vi.waitFor(async () => expect((await status()).nodes[1]).toMatchObject(healed), 10_000)
   })
 
+  it('loses nothing of what flows while every agent is killed and started again', async () => {
+    const { nodes } = readLabState(name)
+    const clusterIP = await kubectl('get', 'service', 'storefront', '-o', 'jsonpath={.spec.clusterIP}')
+    const urls = [`http://${clusterIP}/`, ...nodes.map(({ addresses }) => `http://${addresses[0]}:30080/`)]
+    const client = runIn(`weft-${name}-client`, () =>
+      spawn(process.execPath, ['-e', traffic, ...urls], { stdio: ['pipe', 'pipe', 'inherit'] }),
+    )
+    let said = ''
+    client.stdout.on('data', (data) => (said += String(data)))
+    const ended = new Promise((resolve) => client.once('close', resolve))
+    await vi.waitFor(() => expect(said).toContain('flowing'), 5_000)
+    const before = await status()
+    for (const { agent } of before.nodes) process.kill(agent.pid ?? 0, 'SIGKILL')
+    await vi.waitFor(async () => {
+      const after = await status()
+      const restarts = after.nodes.map(({ agent }, i) => agent.restarts - (before.nodes[i]?.agent.restarts ?? 0))
+      expect({ restarts, ready: after.nodes.map(({ agent }) => agent.ready) }).toEqual({
+        restarts: nodes.map(() => 1),
+        ready: nodes.map(() => true),
+      })
+    }, 15_000)
+    client.stdin.end()
+    await ended
+    const { answered, failures } = JSON.parse(said.split('\n')[1] ?? '')
+    expect(failures).toEqual([])
+    expect(answered).toBeGreaterThan(50)
+  }, 40_000)
+
   it('has agents for which being told to stop is a proper end', async () => {
-    process.kill((await status()).nodes[0]?.agent.pid ?? 0, 'SIGTERM')
-    const stopped = { lastExit: 'exit code 0', restarts: 1 }
+    const { pid, restarts } = (await status()).nodes[0]?.agent ?? { restarts: 0 }
+    process.kill(pid ?? 0, 'SIGTERM')
+    const stopped = { lastExit: 'exit code 0', restarts: restarts + 1 }
     const agent = () => (readJson(labFiles(name).processes) as LabProcesses).nodes['node1']?.agent
     await vi.waitFor(() => expect(agent()).toMatchObject(stopped), 10_000)
     await vi.waitFor(async () => expect((await status()).nodes[0]?.agent.ready).toBe(true), 10_000)
@@ -123,7 +200,7 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     const { nodes } = readLabState(name)
     // The ssh port of a node, which no Service ever gets.
     await kubectl('create', 'service', 'clusterip', 'greedy', '--tcp=22')
-    const spec = { externalIPs: [nodes[0]?.address] }
+    const spec = { externalIPs: [nodes[0]?.addresses[0]] }
     await kubectl('patch', 'service', 'greedy', '-p', JSON.stringify({ spec }))
     const uid = await kubectl('get', 'service', 'greedy', '-o', 'jsonpath={.metadata.uid}')
     await vi.waitFor(async () => {
@@ -144,8 +221,8 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     try {
       const agents = await run(process.execPath, [weft, 'status', '--name', name], { timeoutMs: 30_000 })
       expect(agents.code).toBe(3)
-      expect(agents.stdout).toMatch(/^node2 +proxy\/nftables +yes/m)
-      expect(agents.stderr).toContain('node1: no agent answers')
+      expect(agents.stdout).toMatch(/^node2 +proxy\/nftables-ipv4 +yes/m)
+      expect(agents.stderr).toMatch(/node1: (no agent|nobody) answers/)
       expect((await lab('status', '-o', 'json')).code).toBe(3)
       expect((await status()).state).toBe('degraded')
     } finally {
@@ -182,13 +259,33 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     await vi.waitFor(async () => {
       const uidsOf = await uidsByNode()
       for (const { name: node, holderPid } of readLabState(name).nodes) {
-        const run = `/proc/${holderPid}/root/run`
+        const place = `/proc/${holderPid}/root`
         const wanted = uidsOf(node).sort()
-        expect(readdirSync(join(run, 'netns')).sort()).toEqual(wanted.map((uid) => `cni-${uid}`))
-        const addresses = readdirSync(join(run, 'cni/networks/weft')).filter((file) => /^\d/.test(file))
+        expect(readdirSync(join(place, 'run/netns')).sort()).toEqual(wanted.map((uid) => `cni-${uid}`))
+        const addresses = readdirSync(join(place, 'var/lib/cni/networks/weft')).filter((file) => /^\d/.test(file))
         expect(addresses).toHaveLength(wanted.length)
       }
     }, 20_000)
+  })
+
+  it('has an API that comes back on another port where its own was taken meanwhile', async () => {
+    const portOf = () => Number(/127\.0\.0\.1:(\d+)/.exec(readFileSync(readLabState(name).kubeconfig, 'utf8'))?.[1])
+    const port = portOf()
+    process.kill((await status()).api.pid ?? 0, 'SIGKILL')
+    const squatter = createServer()
+    await vi.waitFor(
+      () =>
+        new Promise<void>((resolve, reject) => {
+          squatter.once('error', reject).listen(port, '127.0.0.1', () => resolve())
+        }),
+      { timeout: 2_000, interval: 5 },
+    )
+    try {
+      await vi.waitFor(() => expect(portOf()).not.toBe(port), 10_000)
+      expect(await kubectl('get', 'services')).toContain('storefront')
+    } finally {
+      squatter.close()
+    }
   })
 
   it('refuses a second lab of that name', async () => {
@@ -198,8 +295,15 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
   })
 
   it('leaves nothing, also when everything was killed', async () => {
-    const pids = listPids(`weft-${name}`)
-    for (const pid of pids) process.kill(pid, 'SIGKILL')
+    // The supervisor first: it would begin to make nodes again.
+    const pids = [readLabState(name).supervisorPid, ...listPids(`weft-${name}`)]
+    for (const pid of pids) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It ended with another one.
+      }
+    }
     await vi.waitFor(() => expect(listPids(`weft-${name}`)).toEqual([]))
     expect((await status()).state).toBe('dead')
     expect(await up()).toMatchObject({ code: 0 })
@@ -208,5 +312,5 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     expect(leftovers()).toEqual(nothing)
     expect(await lab('down')).toMatchObject({ code: 0 })
     expect((await lab('status')).code).toBe(4)
-  })
+  }, 120_000)
 })

@@ -18,10 +18,11 @@ const requestTimeoutMs = 5_000
 
 /** Takes the namespace over. */
 export function startLoad(namespace: NetworkNamespace, to: Destination): Load {
-  let [done, failed, lastOk, stopping] = [0, 0, 0, false]
+  let [done, failed, lastOk] = [0, 0, 0]
+  const stopping = new AbortController()
   const failures = new Set<string>()
   const running = (async () => {
-    while (!stopping) {
+    while (!stopping.signal.aborted) {
       const error = await request(namespace, to)
       if (error === undefined) {
         done++
@@ -37,7 +38,7 @@ export function startLoad(namespace: NetworkNamespace, to: Destination): Load {
   return {
     lastOk: () => lastOk,
     stop: async () => {
-      stopping = true
+      stopping.abort()
       await running
       return { done, failed, failures: [...failures] }
     },

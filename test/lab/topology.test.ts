@@ -4,15 +4,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { deleteNetns, listNetns, NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { run } from '../../src/kernel/process.ts'
 import { connectTcp, listenTcp } from '../../src/kernel/sockets.ts'
-import { buildTopology } from '../../src/lab/topology/build.ts'
+import { buildTopology, routePods } from '../../src/lab/topology/build.ts'
 import { namespacesOf, planTopology } from '../../src/lab/topology/plan.ts'
 import { labNamespaces, removeLab } from '../../src/lab/topology/remove.ts'
 
 const isRoot = process.geteuid?.() === 0
 
-describe.skipIf(!isRoot)('topology (needs root: makes network namespaces)', () => {
+const stacks = [{ stack: 'dual-stack' }, { stack: 'ipv6' }] as const
+
+describe.skipIf(!isRoot).each(stacks)('topology, $stack (needs root: makes network namespaces)', (options) => {
   const lab = `t${process.pid}`
-  const plan = planTopology(lab, 2)
+  const plan = planTopology(lab, 2, options)
   const [node1, node2] = plan.nodes as [(typeof plan.nodes)[0], (typeof plan.nodes)[0]]
   const hostLinks = async () => (await run('ip', ['-o', 'link'])).stdout
   let before = ''
@@ -20,6 +22,7 @@ describe.skipIf(!isRoot)('topology (needs root: makes network namespaces)', () =
   beforeAll(async () => {
     before = await hostLinks()
     await buildTopology(plan)
+    await routePods(plan, plan.nodes)
   })
   afterAll(() => removeLab(lab))
 
@@ -46,18 +49,33 @@ describe.skipIf(!isRoot)('topology (needs root: makes network namespaces)', () =
     expect(await hostLinks()).toBe(before)
   })
 
-  it('joins nodes, API and client, the client through the router', async () => {
-    expect(await reaches(node1.netns, node2.netns, node2.address)).toBe(true)
-    expect(await reaches(node1.netns, plan.api.netns, plan.api.address)).toBe(true)
-    expect(await reaches(plan.client.netns, node2.netns, node2.address)).toBe(true)
-    expect(await reaches(node2.netns, plan.client.netns, plan.client.address)).toBe(true)
-  })
+  it.each(plan.families.map((family, i) => ({ family, i })))(
+    'joins nodes, API and client, the client through the router, by $family',
+    async ({ i }) => {
+      const of = ({ addresses }: { addresses: string[] }) => addresses[i] ?? ''
+      expect(await reaches(node1.netns, node2.netns, of(node2))).toBe(true)
+      expect(await reaches(node1.netns, plan.api.netns, of(plan.api))).toBe(true)
+      expect(await reaches(plan.client.netns, node2.netns, of(node2))).toBe(true)
+      expect(await reaches(node2.netns, plan.client.netns, of(plan.client))).toBe(true)
+    },
+  )
 
   it('routes pods to their node, and Services to the first node', async () => {
-    const via = async (netns: string, to: string) => (await run('ip', ['-n', netns, 'route', 'get', to])).stdout
-    expect(await via(plan.router.netns, '10.42.1.7')).toContain(`via ${node2.address}`)
-    expect(await via(plan.router.netns, '10.42.0.7')).toContain(`via ${node1.address}`)
-    expect(await via(plan.router.netns, '10.43.0.1')).toContain(`via ${node1.address}`)
+    const via = async (to = '') => (await run('ip', ['-n', plan.router.netns, 'route', 'get', to])).stdout
+    for (const [i] of plan.families.entries()) {
+      for (const { podCIDRs, addresses } of plan.nodes)
+        expect(await via(podCIDRs[i]?.replace(/0?\/\d+$/, '7'))).toContain(`via ${addresses[i]} `)
+      expect(await via(plan.serviceCIDRs[i]?.replace(/0?\/\d+$/, '1'))).toContain(`via ${node1.addresses[i]} `)
+    }
+  })
+
+  it('has addresses of its families only, and neighbours that do not count as entries of the table', async () => {
+    const { stdout } = await run('ip', ['-n', node1.netns, '-br', 'address', 'show', 'eth0'])
+    expect(/\d+\.\d+\.\d+\.\d+/.test(stdout)).toBe(plan.families.includes('IPv4'))
+    const neighbours = (await run('ip', ['-n', node1.netns, 'neigh'])).stdout.trim().split('\n')
+    const known = neighbours.filter((line) => line.includes('PERMANENT')).map((line) => line.split(' ')[0])
+    const others = [plan.router, plan.api, node2].flatMap(({ addresses }) => addresses)
+    expect(new Set(known)).toEqual(new Set(others))
   })
 
   it('removes everything, twice if asked, and no other lab', async () => {
