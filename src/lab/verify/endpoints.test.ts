@@ -6,8 +6,8 @@ import { endpoint, pod, service, slice } from './testing.ts'
 const a = pod('a', '10.42.0.5')
 const b = pod('b', '10.42.1.5')
 const http: ServicePort = { name: 'http', port: 80 }
-const found = (slices: Parameters<typeof endpointsOf>[2], port = http, clusterIP = '10.43.0.10') =>
-  endpointsOf(service(), port, slices, clusterIP).map(({ address, port }) => `${address}:${port}`)
+const found = (slices: Parameters<typeof endpointsOf>[2], port = http) =>
+  endpointsOf(service(), port, slices, 'IPv4').map(({ address, port }) => `${address}:${port}`)
 
 describe('endpointsOf', () => {
   it.each([
@@ -40,14 +40,14 @@ describe('endpointsOf', () => {
 
   it('lets the copy that is not terminating count', () => {
     const leaving = endpoint(a, { ready: false, serving: true, terminating: true })
-    const [only, ...more] = endpointsOf(service(), http, [slice([leaving]), slice([endpoint(a)])], '10.43.0.10')
+    const [only, ...more] = endpointsOf(service(), http, [slice([leaving]), slice([endpoint(a)])], 'IPv4')
     expect([only?.terminating, more]).toEqual([false, []])
   })
 })
 
 const names = (conditions: Endpoint['conditions'][]): { chosen: number[]; unwanted: number[] } => {
   const endpoints = conditions.map((condition, index) => endpoint(pod(`p${index}`, `10.42.0.${index}`), condition))
-  const { chosen, unwanted } = choose(endpointsOf(service(), http, [slice(endpoints)], '10.43.0.10'))
+  const { chosen, unwanted } = choose(endpointsOf(service(), http, [slice(endpoints)], 'IPv4'))
   const index = ({ address }: { address: string }): number => Number(address.split('.')[3])
   return { chosen: chosen.map(index), unwanted: unwanted.map(index) }
 }
@@ -65,6 +65,49 @@ describe('choose', () => {
     ['none at all', [gone, notReady], [], [0, 1]],
   ])('%s', (_, conditions, chosen, unwanted) => {
     expect(names(conditions)).toEqual({ chosen, unwanted })
+  })
+
+  describe('hints', () => {
+    const zone = (...names: string[]) => ({ forZones: names.map((name) => ({ name })) })
+    const node = (...names: string[]) => ({ forNodes: names.map((name) => ({ name })) })
+    const looker = { name: 'node-1', zone: 'z1' }
+    const near = (hints: Endpoint['hints'][], at = looker, conditions?: Endpoint['conditions']) => {
+      const endpoints = hints.map((hint, index) => ({
+        ...endpoint(pod(`p${index}`, `10.42.0.${index}`), conditions ?? { ready: true }),
+        ...(hint && { hints: hint }),
+      }))
+      const { chosen } = choose(endpointsOf(service(), http, [slice(endpoints)], 'IPv4'), at)
+      return chosen.map(({ address }) => Number(address.split('.')[3]))
+    }
+    it.each<[string, Endpoint['hints'][], number[]]>([
+      ['its zone', [zone('z1'), zone('z2'), zone('z1', 'z2')], [0, 2]],
+      ['one without hints: none count', [zone('z1'), zone('z2'), undefined], [0, 1, 2]],
+      ['nothing for its zone: none count', [zone('z2'), zone('z3')], [0, 1]],
+      [
+        'its node before its zone',
+        [
+          { ...zone('z1'), ...node('node-1') },
+          { ...zone('z1'), ...node('node-2') },
+        ],
+        [0],
+      ],
+      [
+        'no node hint for it: its zone',
+        [
+          { ...zone('z1'), ...node('node-2') },
+          { ...zone('z2'), ...node('node-3') },
+        ],
+        [0],
+      ],
+      ['node hints only, for others', [node('node-2'), node('node-3')], [0, 1]],
+    ])('%s', (_, hints, expected) => {
+      expect(near(hints)).toEqual(expected)
+    })
+
+    it('do not count for a node without a zone, nor where none is ready', () => {
+      expect(near([zone('z1'), zone('')], { name: 'node-1', zone: '' })).toEqual([0, 1])
+      expect(near([zone('z1'), zone('z2')], looker, { ready: false, serving: true, terminating: true })).toEqual([0, 1])
+    })
   })
 
   it('keeps what both nodes hold apart from what it is for', () => {

@@ -1,3 +1,4 @@
+import type { Family } from '../../model/ip.ts'
 import type { Endpoint, EndpointSlice, Service, ServicePort } from '../../kube/types.ts'
 
 /** One address and port that an EndpointSlice names for a port of a Service. */
@@ -10,7 +11,9 @@ export interface NamedEndpoint {
   ready: boolean
   serving: boolean
   terminating: boolean
-  hinted: boolean
+  /** Hints: zones and nodes whose traffic it is meant for. */
+  zones: readonly string[]
+  nodes: readonly string[]
 }
 
 /** Endpoints of a Service's port, sorted into those that get traffic and those that must not. */
@@ -19,17 +22,22 @@ export interface EndpointChoice {
   unwanted: readonly NamedEndpoint[]
 }
 
+/** Where an endpoint list is looked at: hints name nodes and zones. */
+export interface Looker {
+  name: string
+  zone: string
+}
+
 /** Label that ties an EndpointSlice to its Service (discovery.k8s.io/v1). */
 const serviceNameLabel = 'kubernetes.io/service-name'
 
-/** All endpoints that the slices of a Service name for one of its ports, in the family of the address given; each address and port once. */
+/** All endpoints that the slices of a Service name for one of its ports in a family; each address and port once. */
 export function endpointsOf(
   service: Service,
   port: ServicePort,
   slices: readonly EndpointSlice[],
-  clusterIP: string,
+  family: Family,
 ): NamedEndpoint[] {
-  const family = clusterIP.includes(':') ? 'IPv6' : 'IPv4'
   const named = slices
     .filter((slice) => slice.addressType === family && belongsTo(slice, service))
     .flatMap((slice) => endpointsOfSlice(slice, port))
@@ -65,7 +73,8 @@ function toNamedEndpoint(endpoint: Endpoint, port: number, namespace = 'default'
       ready: ready ?? true,
       serving: serving ?? ready ?? true,
       terminating: terminating ?? false,
-      hinted: endpoint.hints !== undefined,
+      zones: (endpoint.hints?.forZones ?? []).map(({ name }) => name),
+      nodes: (endpoint.hints?.forNodes ?? []).map(({ name }) => name),
     },
   ]
 }
@@ -81,9 +90,26 @@ function mergeCopies(endpoints: readonly NamedEndpoint[]): NamedEndpoint[] {
   return [...merged.values()]
 }
 
-/** Ready endpoints get traffic; where none is ready, those that still serve while they terminate (KEP-1669). */
-export function choose(endpoints: readonly NamedEndpoint[]): EndpointChoice {
+/**
+ * Ready endpoints get traffic; where none is ready, those that still serve while they terminate (KEP-1669).
+ *
+ * @param looker whose hints count; absent where they do not (policy Local)
+ */
+export function choose(endpoints: readonly NamedEndpoint[], looker?: Looker): EndpointChoice {
   const ready = endpoints.filter((endpoint) => endpoint.ready)
-  const chosen = ready.length > 0 ? ready : endpoints.filter((endpoint) => endpoint.serving && endpoint.terminating)
+  const chosen =
+    ready.length > 0 ? near(ready, looker) : endpoints.filter((endpoint) => endpoint.serving && endpoint.terminating)
   return { chosen, unwanted: endpoints.filter((endpoint) => !chosen.includes(endpoint)) }
 }
+
+/** Hints count only if every ready endpoint has them and some name the place: the node first (KEP-3015), then its zone (KEP-2433). */
+function near(ready: readonly NamedEndpoint[], looker: Looker | undefined): readonly NamedEndpoint[] {
+  if (looker === undefined) return ready
+  const onNode = ready.filter(({ nodes }) => nodes.includes(looker.name))
+  if (onNode.length > 0 && ready.every(({ nodes }) => nodes.length > 0)) return onNode
+  const inZone = ready.filter(({ zones }) => looker.zone !== '' && zones.includes(looker.zone))
+  return inZone.length > 0 && ready.every(({ zones }) => zones.length > 0) ? inZone : ready
+}
+
+export const isHinted = (endpoints: readonly NamedEndpoint[]): boolean =>
+  endpoints.some(({ zones, nodes }) => zones.length + nodes.length > 0)

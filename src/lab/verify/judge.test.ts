@@ -18,6 +18,9 @@ const backends = [backend('a', '10.42.0.5'), backend('b', '10.42.1.5')]
 const all: Expectation = { kind: 'answers', backends, spread: 'all' }
 const any: Expectation = { kind: 'answers', backends, spread: 'any', because: 'session affinity' }
 const refused: Expectation = { kind: 'refused', because: 'no ready endpoint' }
+const same: Expectation = { kind: 'answers', backends, spread: 'same', because: 'session affinity' }
+const some: Expectation = { kind: 'answers', backends, spread: { least: 2 } }
+const untaken: Expectation = { kind: 'untaken', backends, because: 'it is an address of node-1' }
 const silence: Expectation = { kind: 'silence', because: 'policy Local' }
 
 const claim = (expectation: Expectation, most = 2, protocol: 'TCP' | 'UDP' = 'TCP'): Claim => ({
@@ -41,6 +44,31 @@ describe('judge', () => {
     ['all seen', claim(all), [fromA, fromB], 'ok', '2/2 endpoints, source 172.30.9.2 ×2'],
     ['one never seen', claim(all), [fromA, fromA], 'MISMATCH', '1/2 endpoints, source 172.30.9.2 ×2; never default/b'],
     ['one never seen, by affinity', claim(any), [fromA, fromA], 'ok', '1/2 endpoints, source 172.30.9.2 ×2'],
+    ['one client kept at one', claim(same), [fromA, fromA], 'ok', '1/2 endpoints, source 172.30.9.2 ×2'],
+    [
+      'one client sent to two',
+      claim(same),
+      [fromA, fromB],
+      'MISMATCH',
+      '2/2 endpoints, source 172.30.9.2 ×2; one client met default/a and default/b',
+    ],
+    ['enough of many met', claim(some), [fromA, fromB], 'ok', '2/2 endpoints, source 172.30.9.2 ×2'],
+    [
+      'too few of many met',
+      claim(some),
+      [fromA, fromA],
+      'MISMATCH',
+      '1/2 endpoints, source 172.30.9.2 ×2; met 1 only, 2 at least are due',
+    ],
+    ['an address that keeps its meaning', claim(untaken), [no, timeout], 'ok', 'refused, no answer'],
+    [
+      'the node itself answers at it',
+      claim(untaken),
+      [reply(a, client, { localAddress: '172.30.0.11', podIP: '172.30.0.11' })],
+      'ok',
+      'answered by default/a at 172.30.0.11 port 8080',
+    ],
+    ['a Service took it', claim(untaken), [fromA], 'MISMATCH', 'answered by default/a at 10.42.0.5 port 8080'],
     [
       'wrong source',
       claim(all),
@@ -117,6 +145,9 @@ describe('judge', () => {
       claim({ ...all, backends: Array.from({ length: 5 }, () => backends[0]!) }),
       "all of 5 endpoints, source outside's own",
     ],
+    [claim(same), "always the same of default/a, default/b (session affinity), source outside's own"],
+    [claim(some), "2 or more of default/a, default/b, source outside's own"],
+    [claim(untaken), 'nothing of this Service (it is an address of node-1)'],
     [claim(refused), 'refused (no ready endpoint)'],
     [claim(refused, 2, 'UDP'), 'ICMP error or no answer (no ready endpoint)'],
     [claim(silence), 'no answer (policy Local)'],
@@ -134,7 +165,10 @@ describe('isSettled', () => {
     ['no tries left', claim(all, 3), [fromA, fromA, fromA], true],
     ['any will do', claim(any, 9), [fromA, fromA], true],
     ['one contradiction: is it always so?', claim(all, 9), [fromA, fromB, timeout], false],
-    ['three contradictions', claim(all, 9), [timeout, timeout, timeout], true],
+    ['two contradictions', claim(all, 9), [timeout, timeout], true],
+    ['one client at two endpoints', claim(same, 9), [fromA, fromB], true],
+    ['some met, as many as are due', claim(some, 9), [fromA, fromB], true],
+    ['fewer met than are due', claim(some, 9), [fromA, fromA], false],
     ['refused twice', claim(refused), [no, no], true],
   ])('%s', (_, claim, observations, expected) => {
     expect(isSettled(claim, observations)).toBe(expected)

@@ -10,16 +10,16 @@ export interface Verdict {
 
 type Answers = Extract<Expectation, { kind: 'answers' }>
 
-/** So many observations that contradict a claim are enough; a few more than one show whether it is always so. */
-const enoughContradictions = 3
+/** So many observations that contradict a claim are enough: one more shows whether it is always so. */
+const enoughContradictions = 2
 
 /** Compares what came back with what should have. Pure. */
 export function judge(claim: Claim, observations: readonly Observation[]): Verdict {
   const wrong = observations.flatMap((observation) => contradiction(claim, observation) ?? [])
-  const never = missing(claim, observations).map((backend) => `never ${backend.pod}`)
+  const shares = wrongShares(claim, observations)
   return {
-    result: wrong.length + never.length === 0 && observations.length > 0 ? 'ok' : 'MISMATCH',
-    cameBack: [seen(claim, observations), ...counted(wrong), ...never].filter((part) => part !== '').join('; '),
+    result: wrong.length + shares.length === 0 && observations.length > 0 ? 'ok' : 'MISMATCH',
+    cameBack: [seen(claim, observations), ...counted(wrong), ...shares].filter((part) => part !== '').join('; '),
     should: should(claim),
   }
 }
@@ -30,7 +30,14 @@ export function isSettled(claim: Claim, observations: readonly Observation[]): b
   if (length >= claim.tries.most) return true
   const wrong = observations.filter((observation) => contradiction(claim, observation) !== undefined)
   if (wrong.length >= enoughContradictions) return true
-  return length >= claim.tries.least && wrong.length === 0 && unseen(claim, observations).length === 0
+  return length >= claim.tries.least && wrong.length === 0 && wantsNoMore(claim, observations)
+}
+
+function wantsNoMore(claim: Claim, observations: readonly Observation[]): boolean {
+  const { expectation } = claim
+  if (expectation.kind !== 'answers') return true
+  if (expectation.spread === 'all') return unseen(claim, observations).length === 0
+  return typeof expectation.spread === 'string' || met(expectation, observations).length >= expectation.spread.least
 }
 
 /** What is wrong with one observation, in words; undefined where it is as it should be. */
@@ -43,6 +50,10 @@ function contradiction(claim: Claim, observation: Observation): string | undefin
       return isRefusal(claim, observation) ? undefined : describe(observation)
     case 'silence':
       return isSilence(observation) ? undefined : describe(observation)
+    case 'untaken':
+      return observation.outcome === 'answer' && backendOf(expectation, observation.reply) !== undefined
+        ? describe(observation)
+        : undefined
     case 'api':
       return observation.outcome === 'api' ? undefined : describe(observation)
   }
@@ -57,11 +68,13 @@ function wrongAnswer(expectation: Answers, reply: EchoReply): string | undefined
 }
 
 /** The backend that a reply comes from: by address and port, and by the pod that the objects say is there. */
-const backendOf = ({ backends }: Answers, reply: EchoReply): Backend | undefined =>
+const backendOf = ({ backends }: Pick<Answers, 'backends'>, reply: EchoReply): Backend | undefined =>
   backends.find(
-    ({ address, port, pod }) =>
-      address === reply.localAddress && port === reply.localPort && pod === `${reply.namespace}/${reply.pod}`,
+    ({ address, port, pod }) => address === reply.localAddress && port === reply.localPort && pod === nameOf(reply),
   )
+
+/** `namespace/name` of the pod that answered; verify's own listeners have no namespace. */
+const nameOf = ({ namespace, pod }: EchoReply): string => (namespace === '' ? pod : `${namespace}/${pod}`)
 
 const isSilence = ({ outcome }: Observation): boolean =>
   outcome === 'refused' || outcome === 'timeout' || outcome === 'error'
@@ -70,16 +83,46 @@ const isSilence = ({ outcome }: Observation): boolean =>
 const isRefusal = ({ target }: Claim, observation: Observation): boolean =>
   target.protocol === 'UDP' ? isSilence(observation) : observation.outcome === 'refused'
 
-/** Backends that no try met. */
-function unseen({ expectation }: Claim, observations: readonly Observation[]): Backend[] {
-  if (expectation.kind !== 'answers' || expectation.spread === 'any') return []
-  const met = new Set(repliesOf(observations).map((reply) => backendOf(expectation, reply)))
-  return expectation.backends.filter((backend) => !met.has(backend))
+/** Backends that answered. */
+const met = (expectation: Answers, observations: readonly Observation[]): Backend[] => {
+  const found = new Set(repliesOf(observations).map((reply) => backendOf(expectation, reply)))
+  return expectation.backends.filter((backend) => found.has(backend))
 }
 
-/** Backends that should have been met by now. */
-const missing = (claim: Claim, observations: readonly Observation[]): Backend[] =>
-  observations.length < claim.tries.most ? [] : unseen(claim, observations)
+/** Backends that no try met. */
+function unseen({ expectation }: Claim, observations: readonly Observation[]): Backend[] {
+  if (expectation.kind !== 'answers') return []
+  const found = met(expectation, observations)
+  return expectation.backends.filter((backend) => !found.includes(backend))
+}
+
+/** What is wrong with who answered how often, once all tries were made. */
+function wrongShares(claim: Claim, observations: readonly Observation[]): string[] {
+  const { expectation } = claim
+  if (expectation.kind !== 'answers') return []
+  const { spread } = expectation
+  const found = met(expectation, observations)
+  if (spread === 'same' && found.length > 1) return [`one client met ${found.map(({ pod }) => pod).join(' and ')}`]
+  if (spread === 'any' || spread === 'same' || observations.length < claim.tries.most) return []
+  if (spread === 'all') return unseen(claim, observations).map(({ pod }) => `never ${pod}`)
+  return found.length < spread.least ? [`met ${found.length} only, ${spread.least} at least are due`] : []
+}
+
+/**
+ * The backends that a mismatch can be laid to: those that saw a wrong source, and those that were never met; of what was right, all that
+ * answered.
+ */
+export function backendsInvolved(claim: Claim, observations: readonly Observation[]): readonly Backend[] {
+  const { expectation } = claim
+  if (expectation.kind !== 'answers') return []
+  const wrong = observations.flatMap((observation) =>
+    observation.outcome === 'answer' && contradiction(claim, observation) !== undefined
+      ? (backendOf(expectation, observation.reply) ?? [])
+      : [],
+  )
+  if (judge(claim, observations).result === 'ok') return met(expectation, observations)
+  return [...new Set([...wrong, ...unseen(claim, observations)])]
+}
 
 const repliesOf = (observations: readonly Observation[]): EchoReply[] =>
   observations.flatMap((observation) => (observation.outcome === 'answer' ? observation.reply : []))
@@ -89,12 +132,8 @@ function seen(claim: Claim, observations: readonly Observation[]): string {
   const { expectation } = claim
   const right = observations.filter((observation) => contradiction(claim, observation) === undefined)
   if (expectation.kind !== 'answers') return counted(right.map(describe)).join(', ')
-  const replies = repliesOf(observations)
-  const met = expectation.backends.filter((backend) =>
-    replies.some((reply) => backendOf(expectation, reply) === backend),
-  )
   const sources = counted(repliesOf(right).map(({ clientAddress }) => clientAddress))
-  const endpoints = `${met.length}/${expectation.backends.length} endpoints`
+  const endpoints = `${met(expectation, observations).length}/${expectation.backends.length} endpoints`
   return sources.length === 0 ? endpoints : `${endpoints}, source ${sources.join(', ')}`
 }
 
@@ -115,8 +154,7 @@ function describe(observation: Observation): string {
   return ''
 }
 
-const describeReply = (reply: EchoReply): string =>
-  `${reply.namespace}/${reply.pod} at ${reply.localAddress} port ${reply.localPort}`
+const describeReply = (reply: EchoReply): string => `${nameOf(reply)} at ${reply.localAddress} port ${reply.localPort}`
 
 /** Each text once, in order of first appearance, with how often it came. */
 function counted(texts: readonly string[]): string[] {
@@ -134,6 +172,8 @@ export function should({ expectation, target }: Pick<Claim, 'expectation' | 'tar
       return `${target.protocol === 'UDP' ? 'ICMP error or no answer' : 'refused'} (${expectation.because})`
     case 'silence':
       return `no answer (${expectation.because})`
+    case 'untaken':
+      return `nothing of this Service (${expectation.because})`
     case 'api':
       return 'TLS, and an answer to GET /version'
   }
@@ -147,7 +187,9 @@ function whoShould({ backends, spread, because }: Answers, most: number): string
   const { length } = backends
   const names = length > most ? `${length} endpoints` : backends.map(({ pod }) => pod).join(', ')
   if (length === 1) return most === 0 ? 'its endpoint' : names
-  return spread === 'all' ? `all of ${names}` : `any of ${names} (${because ?? ''})`
+  if (spread === 'all') return `all of ${names}`
+  if (typeof spread === 'object') return `${spread.least} or more of ${names}`
+  return `${spread === 'same' ? 'always the same' : 'any'} of ${names} (${because ?? ''})`
 }
 
 const sourcesOf = ({ backends }: Answers): string[] => [...new Set(backends.map(({ sources }) => sources.says))]

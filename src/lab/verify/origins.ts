@@ -1,4 +1,5 @@
 import type { Node, Pod } from '../../kube/types.ts'
+import { type Family, familyOf, formatAddress, parseCIDR } from '../../model/ip.ts'
 import type { LabState } from '../state.ts'
 import { type ClusterObjects, nameOf, type Origin } from './types.ts'
 
@@ -7,7 +8,9 @@ export type NodeOrigin = Extract<Origin, { kind: 'node' }>
 export type OutsideOrigin = Extract<Origin, { kind: 'outside' }>
 
 /** What verify needs to know of a lab besides the API's objects. */
-export type LabFacts = Pick<LabState, 'client'> & { nodes: readonly Pick<LabState['nodes'][number], 'name'>[] }
+export type LabFacts = Pick<LabState, 'client' | 'router' | 'families' | 'apiAddress' | 'apiPort'> & {
+  nodes: readonly Pick<LabState['nodes'][number], 'name'>[]
+}
 
 /** Where traffic can be sent from. */
 export interface Origins {
@@ -24,7 +27,7 @@ export function originsOf(objects: ClusterObjects, lab: LabFacts): Origins {
   return {
     pods: pods.map(toPodOrigin).filter((pod) => inLab.has(pod.node)),
     nodes,
-    outside: { kind: 'outside', name: 'outside', addresses: [lab.client.address] },
+    outside: { kind: 'outside', name: 'outside', addresses: lab.client.addresses },
   }
 }
 
@@ -44,26 +47,32 @@ function toPodOrigin(pod: Pod): PodOrigin {
 function toNodeOrigin(node: Node): NodeOrigin {
   const { name } = node.metadata
   const nodeIPs = internalAddresses(node)
-  return { kind: 'node', name, node: name, nodeIPs, addresses: [...nodeIPs, ...bridgeAddresses(node)] }
+  const zone = node.metadata.labels?.['topology.kubernetes.io/zone'] ?? ''
+  const addresses = [...nodeIPs, ...podNetworkAddresses(node)]
+  return { kind: 'node', name, node: name, zone, nodeIPs, addresses }
 }
 
 /** Addresses that a node's ports are on. */
 export const internalAddresses = (node: Node): string[] =>
   (node.status?.addresses ?? []).filter(({ type }) => type === 'InternalIP').map(({ address }) => address)
 
-/** The bridge that a node's pods hang on has the first address of each pod CIDR (CNI `host-local`, flannel). */
-export function bridgeAddresses(node: Node): string[] {
+/**
+ * Addresses that a node has in the pod network: of each pod CIDR the first is that of the bridge (CNI `host-local`), and the network's own that
+ * of flannel's VXLAN device.
+ */
+export function podNetworkAddresses(node: Node): string[] {
   const cidrs = node.spec?.podCIDRs ?? (node.spec?.podCIDR === undefined ? [] : [node.spec.podCIDR])
-  return cidrs.map((cidr) => firstAddress(cidr))
+  return cidrs.flatMap((text) => {
+    const cidr = parseCIDR(text)
+    if (cidr === undefined) return []
+    const { family, network } = cidr
+    return [formatAddress({ family, number: network + 1n }), formatAddress({ family, number: network })]
+  })
 }
 
-/** `10.42.1.0/24` → `10.42.1.1`, `fd42:1::/64` → `fd42:1::1`; a pod CIDR is written with its host bits zero. */
-function firstAddress(cidr: string): string {
-  const [network = ''] = cidr.split('/')
-  if (network.includes(':')) return `${network}1`
-  const octets = network.split('.').map(Number)
-  return [...octets.slice(0, 3), (octets[3] ?? 0) + 1].join('.')
-}
+/** The address of a family, where there is one. */
+export const addressOf = (addresses: readonly string[], family: Family): string | undefined =>
+  addresses.find((address) => familyOf(address) === family)
 
 /**
  * Pods to ask a Service from: on each node one that is an endpoint of it (which can meet itself) and one that is not, where

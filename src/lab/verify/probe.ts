@@ -14,7 +14,7 @@ export interface Patience {
 }
 
 /** More than a lost first packet costs: TCP sends its SYN again after one second. */
-export const usualPatience: Patience = { answerMs: 2_500, silenceMs: 700 }
+export const usualPatience: Patience = { answerMs: 2_000, silenceMs: 700 }
 
 /** Largest body that is read, in bytes; an echo server's is a few hundred. */
 const largestBodyBytes = 65_536
@@ -38,7 +38,11 @@ export async function probe(
 
 /** A refusal comes at once where it is TCP's; UDP may be refused by silence. */
 const waitFor = ({ expectation, target }: Claim, { answerMs, silenceMs }: Patience): number =>
-  expectation.kind === 'silence' || (expectation.kind === 'refused' && target.protocol === 'UDP') ? silenceMs : answerMs
+  expectation.kind === 'silence' ||
+  expectation.kind === 'untaken' ||
+  (expectation.kind === 'refused' && target.protocol === 'UDP')
+    ? silenceMs
+    : answerMs
 
 async function askTCP(ns: NetworkNamespace, target: Target, timeoutMs: number): Promise<Observation> {
   const socket = connectTcp(ns, target)

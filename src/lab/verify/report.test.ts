@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { expectAll } from './expect.ts'
-import { reportOf, summarize } from './report.ts'
+import { checksOf } from './claim-sources.ts'
+import { byCause, notTried, reportOf, summarize } from './report.ts'
 import { planRetries } from './retries.ts'
-import { endpoint, lab, objects, pod, reply, service, slice } from './testing.ts'
-import { checks, keyOf, type Row } from './types.ts'
+import { endpoint, expectAll, lab, objects, pod, reply, service, slice } from './testing.ts'
+import { keyOf, type Row } from './types.ts'
 
 const a = pod('a', '10.42.0.5')
 const given = objects({ pods: [a], services: [service()], slices: [slice([endpoint(a)])] })
@@ -20,6 +20,7 @@ const row = (change: Partial<Row>): Row => ({
   what: 'w',
   group: 'g',
   from: 'node-1',
+  fromKind: 'node',
   tried: 4,
   cameBack: 'x',
   should: 'all of a, source s',
@@ -35,7 +36,7 @@ describe('reportOf', () => {
 
   it('has a row for every kind of check, in their order', () => {
     const rows = report([held]).rows.map(({ check }) => check)
-    expect([...new Set(rows)]).toEqual(checks)
+    expect([...new Set(rows)]).toEqual([...checksOf().keys()])
     expect(report([]).rows.every(({ result, should }) => result === 'not tried' && should !== '')).toBe(true)
   })
 
@@ -47,30 +48,37 @@ describe('reportOf', () => {
 })
 
 describe('summarize', () => {
-  it('makes one line of what held', () => {
-    const rows = [row({}), row({ from: 'node-2', should: 'all of a, source t' })]
-    expect(summarize(rows)).toEqual([
-      row({
-        what: 'g',
-        from: '2 places',
-        tried: 8,
-        cameBack: '2 of 2 as it should',
-        should: 'all of a, source by origin',
-      }),
+  it('makes one line of what was tried of one Service from everywhere', () => {
+    const rows = [
+      row({}),
+      row({ from: 'node-2', should: 'all of a, source t' }),
+      row({ check: 'ClusterIP from outside', from: 'outside', fromKind: 'outside' }),
+      row({ result: 'not tried' }),
+    ]
+    const { fromKind: _, ...summed } = row({ check: 'ClusterIP', what: 'g', from: '2 nodes, outside', tried: 12 })
+    expect(summarize(rows)).toEqual([{ ...summed, cameBack: '3/3 ok', should: 'all of a, source by origin' }])
+  })
+
+  it('counts what held where something did not', () => {
+    const shown = summarize([row({}), row({ from: 'node-3', result: 'MISMATCH', cameBack: 'no answer' })])
+    expect(shown).toMatchObject([{ cameBack: '1/2 ok', result: 'MISMATCH' }])
+  })
+})
+
+describe('notTried', () => {
+  it('says a thing once', () => {
+    const omitted = row({ result: 'not tried', what: '', should: 'no Service' })
+    const rows = [row({}), omitted, { ...omitted, check: 'ClusterIP from pod' }, { ...omitted, what: 'x' }]
+    expect(notTried(rows).map(({ check, what }) => `${check}|${what}`)).toEqual(['ClusterIP|', 'ClusterIP|x'])
+  })
+})
+
+describe('byCause', () => {
+  it('has the mismatches of each cause', () => {
+    const found = byCause(report([held, broken]))
+    expect(found.map(({ cause, rows }) => [cause, rows.map(({ from }) => from)])).toEqual([
+      [{ what: 'Service default/web on node-2', failed: 1, of: 1 }, ['node-2']],
     ])
-  })
-
-  it('shows every mismatch in full', () => {
-    const wrong = row({ from: 'node-3', result: 'MISMATCH', cameBack: 'no answer' })
-    const shown = summarize([row({}), row({ from: 'node-2' }), wrong])
-    expect(shown).toHaveLength(2)
-    expect(shown[0]).toMatchObject({ cameBack: '2 of 3; the others follow', result: 'MISMATCH' })
-    expect(shown[1]).toEqual(wrong)
-  })
-
-  it('leaves a single row as it is, and what was not tried', () => {
-    const rows = [row({}), row({ check: 'not tried', result: 'not tried' })]
-    expect(summarize(rows)).toEqual(rows)
   })
 })
 

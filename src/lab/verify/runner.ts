@@ -10,8 +10,9 @@ export interface Trial {
   observations: readonly Observation[]
 }
 
-/** How many sockets may be open at once. */
-const mostSockets = 64
+/** How many claims are tried at once, and how many tries of one claim: a fault that shows by waiting shall not add up. */
+const mostClaims = 64
+const mostTries = 4
 
 /**
  * Path of the network namespace that an origin stands for.
@@ -27,7 +28,7 @@ export function netnsPathOf(origin: Origin, lab: LabState): string | undefined {
 }
 
 /** The namespaces of one run, each opened once. */
-class OpenNamespaces {
+export class OpenNamespaces {
   readonly #open = new Map<string, NetworkNamespace>()
 
   /** @throws KernelError, e.g. ENOENT where a pod has gone */
@@ -42,42 +43,50 @@ class OpenNamespaces {
   }
 }
 
+/** What a run takes besides the claims. */
+export interface Run {
+  lab: LabState
+  namespaces: OpenNamespaces
+  patience?: Patience
+  /** Waits until the kernel has room for more neighbours. */
+  room?: () => Promise<void>
+  /** Told after each claim how many are done. */
+  done?: (count: number) => void
+}
+
 /** Tries all claims, many at once, each until it is settled. Results in the order of the claims. */
-export async function tryAll(
-  claims: readonly Claim[],
-  lab: LabState,
-  patience: Patience = usualPatience,
-): Promise<Trial[]> {
-  const namespaces = new OpenNamespaces()
+export async function tryAll(claims: readonly Claim[], run: Run): Promise<Trial[]> {
   const trials: Trial[] = []
   const waiting = claims.entries()
+  let count = 0
   const work = async (): Promise<void> => {
-    for (const [index, claim] of waiting) trials[index] = await tryOne(claim, lab, namespaces, patience)
+    for (const [index, claim] of waiting) {
+      trials[index] = await tryOne(claim, run)
+      run.done?.(++count)
+    }
   }
-  try {
-    await Promise.all(Array.from({ length: Math.min(mostSockets, claims.length) }, work))
-  } finally {
-    namespaces.close()
-  }
+  await Promise.all(Array.from({ length: Math.min(mostClaims, claims.length) }, work))
   return trials
 }
 
-async function tryOne(claim: Claim, lab: LabState, namespaces: OpenNamespaces, patience: Patience): Promise<Trial> {
+/** The first try is alone: it is what session affinity goes by. */
+async function tryOne(claim: Claim, run: Run): Promise<Trial> {
   const observations: Observation[] = []
-  const path = netnsPathOf(claim.origin, lab)
-  while (!isSettled(claim, observations)) observations.push(await observe(claim, path, namespaces, patience))
+  const path = netnsPathOf(claim.origin, run.lab)
+  while (!isSettled(claim, observations)) {
+    const left = claim.tries.most - observations.length
+    const count = observations.length === 0 ? 1 : Math.min(mostTries, left)
+    observations.push(...(await Promise.all(Array.from({ length: count }, () => observe(claim, path, run)))))
+  }
   return { claim, observations }
 }
 
 /** A namespace that cannot be entered (a pod that has just gone) fails its own claims only. */
-async function observe(
-  claim: Claim,
-  path: string | undefined,
-  namespaces: OpenNamespaces,
-  patience: Patience,
-): Promise<Observation> {
+async function observe(claim: Claim, path: string | undefined, run: Run): Promise<Observation> {
+  const { namespaces, patience = usualPatience, room } = run
   if (path === undefined) return { outcome: 'error', detail: `the lab has no node of ${claim.origin.name}` }
   try {
+    await room?.()
     return await probe(claim, namespaces.get(path), patience)
   } catch (error) {
     return { outcome: 'error', detail: error instanceof Error ? error.message : String(error) }

@@ -9,25 +9,21 @@ export interface ClusterObjects {
   nodes: readonly Node[]
 }
 
-/** Kinds of checks in the order in which they are shown. */
-export const checks = [
-  'pod → pod',
-  'ClusterIP from pod',
-  'ClusterIP from node',
-  'ClusterIP from outside',
-  'NodePort from pod',
-  'NodePort from node',
-  'NodePort from outside',
-  'unserved port',
-  'API by ClusterIP',
-] as const
-export type Check = (typeof checks)[number]
+/** Title of a kind of check, e.g. `ClusterIP from pod`; each source of claims names its own (claim-source.ts). */
+export type Check = string
 
 /** Where traffic is sent from: the namespace of a pod, of a node, or of the client outside of the cluster. */
 export type Origin =
   | { kind: 'pod'; name: string; uid: string; node: string; addresses: readonly string[] }
-  /** `nodeIPs` carry its node ports; `addresses` are all that it masquerades with. */
-  | { kind: 'node'; name: string; node: string; nodeIPs: readonly string[]; addresses: readonly string[] }
+  /** `nodeIPs` carry its node ports; `addresses` are all that it masquerades with; `zone` is '' where its Node has none. */
+  | {
+      kind: 'node'
+      name: string
+      node: string
+      zone: string
+      nodeIPs: readonly string[]
+      addresses: readonly string[]
+    }
   | { kind: 'outside'; name: string; addresses: readonly string[] }
 
 export interface Target {
@@ -40,7 +36,7 @@ export interface Target {
 export interface Backend {
   address: string
   port: number
-  /** `namespace/name` of the pod. */
+  /** Who says that it answered: `namespace/name` of the pod, or the name of the node or client where verify listens itself. */
   pod: string
   node: string | undefined
   sources: SourceRule
@@ -55,14 +51,19 @@ export interface SourceRule {
 
 /** What the API's objects promise of one target, seen from one origin. */
 export type Expectation =
-  /** Each of these answers and nothing else does; `any`: who answers is judged, but not that all do, for the reason given. */
-  | { kind: 'answers'; backends: readonly Backend[]; spread: 'all' | 'any'; because?: string }
+  /** These answer and nothing else does; `spread` says how they share what comes, `because` why not all have to be met. */
+  | { kind: 'answers'; backends: readonly Backend[]; spread: Spread; because?: string }
   /** TCP is refused; UDP gets an ICMP error or nothing. */
   | { kind: 'refused'; because: string }
   /** Nothing answers: refused or dropped. */
   | { kind: 'silence'; because: string }
+  /** Whatever comes back, it is from none of these: the address keeps its own meaning. */
+  | { kind: 'untaken'; backends: readonly Backend[]; because: string }
   /** A TLS handshake and an HTTP answer. */
   | { kind: 'api' }
+
+/** `all`: each endpoint is met; `any`: it does not matter who answers; `same`: one answers all; or so many different ones are met. */
+export type Spread = 'all' | 'any' | 'same' | { least: number }
 
 /** One thing to try: from where, to where, how often, and what should come of it. */
 export interface Claim {
@@ -74,13 +75,18 @@ export interface Claim {
   origin: Origin
   target: Target
   expectation: Expectation
+  /** Node whose kernel translates the address, where one does and it is known which. */
+  via?: string
+  /** `namespace/name` of the Service that is asked. */
+  service?: string
   /** New connections (or source ports) at most, and at least. */
   tries: { most: number; least: number }
 }
 
 /** Something the objects claim that verify does not try, and why. */
 export interface Omission {
-  check: Check | 'not tried'
+  /** A kind of check, or `not tried` for a whole Service. */
+  check: Check
   what: string
   reason: string
 }
@@ -106,11 +112,13 @@ export type Result = 'ok' | 'MISMATCH' | 'not tried'
 
 /** One line of the report. */
 export interface Row {
-  check: Claim['check'] | 'not tried'
+  check: Check
   what: string
   group: string
   /** Name of the origin; for a line that sums up, how many there were. */
   from: string
+  /** Kind of the origin; absent in a line that sums up, and where nothing was tried. */
+  fromKind?: Origin['kind']
   /** Connections made, or datagrams sent. */
   tried: number
   cameBack: string
@@ -118,6 +126,8 @@ export interface Row {
   /** `should` without the names of endpoints, for a table. */
   brief?: string
   result: Result
+  /** Which of the report's causes explains a mismatch: an index into `causes`. */
+  cause?: number
   /** What came back at the first attempt, where it took a second. */
   firstAttempt?: string
 }

@@ -54,14 +54,23 @@ const lab: LabState = {
   name: 'test',
   supervisorPid: process.pid,
   kubeconfig: '',
-  serviceCIDR: '10.43.0.0/16',
-  clusterCIDR: '10.42.0.0/16',
+  families: ['IPv4'],
+  serviceCIDRs: ['10.43.0.0/16'],
+  clusterCIDRs: ['10.42.0.0/16'],
   apiAddress: '172.30.0.2',
   apiPort: 6443,
   nodes: [
-    { name: 'node-1', address: '172.30.0.11', podCIDR: '10.42.0.0/24', netns: netns.node, holderPid: process.pid },
+    {
+      name: 'node-1',
+      addresses: ['172.30.0.11'],
+      podCIDRs: ['10.42.0.0/24'],
+      netns: netns.node,
+      zone: 'z1',
+      holderPid: process.pid,
+    },
   ],
-  client: { netns: netns.client, address: '172.30.0.2' },
+  client: { netns: netns.client, addresses: ['172.30.0.2'] },
+  router: { netns: netns.client, addresses: ['172.30.0.2'] },
   ready: true,
 }
 
@@ -194,7 +203,10 @@ describe.skipIf(!isRoot || !hasOpenssl)('verify (needs root for network namespac
     nft(ruleset())
     const { rows, counts } = await verify(lab, lister(cluster))
     expect(mismatches(rows)).toEqual([])
+    expect(rows.filter(({ firstAttempt }) => firstAttempt !== undefined)).toEqual([])
     expect(counts).toMatchObject({ mismatched: 0, late: 0 })
+    for (const check of ['outside → node', 'node → outside'])
+      expect(rows.find((row) => row.check === check)).toMatchObject({ result: 'ok', tried: 1 })
     const ok = rows
       .filter(({ result }) => result === 'ok')
       .map(({ check, what, from }) => `${check}: ${what} (${from})`)
