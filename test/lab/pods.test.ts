@@ -93,6 +93,7 @@ spec:
     - {name: cfg, mountPath: /etc/own/cfg}
     - {name: cfg, mountPath: /etc/own/one, subPath: a}
     - {name: sec, mountPath: /secrets, readOnly: true}
+    - {name: cfg, mountPath: /secrets/nested, readOnly: true}
     - {name: scratch, mountPath: /scratch}
     - {name: all, mountPath: /all}
     - {name: host, mountPath: /host}
@@ -223,9 +224,12 @@ describe.skipIf(!isRoot || !isBuilt)('pods of a lab (needs root and a build: npm
         'cat /etc/own/cfg/a /etc/own/one /secrets/pw /scratch/note /all/deep/a; grep app /all/labels',
       ),
     ).toBe('firstfirsts3cretfrom init\nfirstapp="volumes"\n')
-    expect(await sh('volumes', 'stat -Lc %a /secrets/pw; touch /secrets/x 2>&1 | grep -o "Read-only.*"')).toBe(
-      '400\nRead-only file system\n',
-    )
+    expect(
+      await sh(
+        'volumes',
+        'stat -Lc %a /secrets/pw; touch /secrets/x 2>&1 | grep -o "Read-only.*"; cat /secrets/nested/a',
+      ),
+    ).toBe('400\nRead-only file system\nfirst')
     expect(await sh('volumes', 'cut -d. -f2 /all/token | base64 -d 2>/dev/null')).toMatch(/"aud":\["me"\]|"aud":"me"/)
     expect(await sh('volumes', 'cd /run/secrets/kubernetes.io/serviceaccount; cat namespace; head -n1 ca.crt')).toBe(
       'default-----BEGIN CERTIFICATE-----\n',

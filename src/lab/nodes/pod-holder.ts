@@ -109,6 +109,8 @@ function script({ podUid, hostname, mounts, directories }: PodHolderSpec): strin
     'mkdir -p .weft-old',
     'pivot_root . .weft-old',
     ...mounts.map(mountLine),
+    // Only now: a mount may have its mount point inside of one that nobody may write to.
+    ...mounts.filter(({ readOnly }) => readOnly).map(({ target }) => `mount -o remount,bind,ro ${quote(target)}`),
     ...directories.map((path) => `mkdir -p ${quote(path)}`),
     'umount -l /.weft-old',
     'rmdir /.weft-old',
@@ -118,11 +120,10 @@ function script({ podUid, hostname, mounts, directories }: PodHolderSpec): strin
   return lines.join('\n')
 }
 
-function mountLine({ source, target, readOnly, isFile }: PodMount): string {
+function mountLine({ source, target, isFile }: PodMount): string {
   const [from, to] = [quote(`/.weft-old${source}`), quote(target)]
   const point = isFile ? `mkdir -p ${quote(dirname(target))}; [ -e ${to} ] || : > ${to}` : `mkdir -p ${to}`
-  const only = readOnly ? `; mount -o remount,bind,ro ${to}` : ''
-  return `${point}; mount --rbind ${from} ${to}${only}`
+  return `${point}; mount --rbind ${from} ${to}`
 }
 
 /** A file system of the host that is mounted below its root gets a layer too. */

@@ -12,13 +12,9 @@ const pod: Pod = {
     volumes: [{ name: 'v', projected: { sources: [{ serviceAccountToken: { path: 'token', audience: 'vault' } }] } }],
   },
 }
-const refusing = (status: number, message: string, calls: string[]) =>
+const refusing = (status: number, message: string) =>
   ({
-    create: (path: string) => {
-      calls.push(path)
-      const error = Object.create(ApiError.prototype) as ApiError
-      return Promise.reject(Object.assign(error, { status, message }))
-    },
+    create: () => Promise.reject(Object.assign(Object.create(ApiError.prototype) as ApiError, { status, message })),
   }) as unknown as ApiClient
 
 it('asks the API once, and keeps what it gives', async () => {
@@ -36,21 +32,7 @@ it('asks the API once, and keeps what it gives', async () => {
   expect(tokens.token(pod, 'vault')).toBe('')
 })
 
-it('makes one itself where the API issues none', async () => {
-  const calls: string[] = []
-  const tokens = new Tokens(refusing(400, 'serviceaccounts/token is not served here', calls))
-  await tokens.prepare(pod)
-  await tokens.prepare({ ...pod, metadata: { ...pod.metadata, uid: 'other' } })
-  expect(calls).toEqual(['/api/v1/namespaces/shop/serviceaccounts/robot/token'])
-  const [, claims = ''] = tokens.token(pod, 'vault').split('.')
-  expect(JSON.parse(Buffer.from(claims, 'base64url').toString())).toMatchObject({
-    aud: ['vault'],
-    sub: 'system:serviceaccount:shop:robot',
-    'kubernetes.io': { pod: { name: 'p', uid: 'u' } },
-  })
-})
-
 it('says that the service account is missing', async () => {
-  const tokens = new Tokens(refusing(404, 'serviceaccounts "robot" not found', []))
+  const tokens = new Tokens(refusing(404, 'serviceaccounts "robot" not found'))
   await expect(tokens.prepare(pod)).rejects.toThrow('failed to fetch token: serviceaccounts "robot" not found')
 })

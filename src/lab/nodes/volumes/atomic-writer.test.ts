@@ -1,4 +1,4 @@
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
@@ -32,6 +32,7 @@ it('switches all files of a volume in one step', () => {
   // The old one is gone: two names besides those that are seen.
   expect(readdirSync(directory)).toHaveLength(4)
 
+  mkdirSync(join(directory, 'inner'))
   writeVolume(directory, files({}))
-  expect(visible()).toEqual([])
+  expect(visible()).toEqual(['inner'])
 })

@@ -65,10 +65,11 @@ function currentDirectory(directory: string): string | undefined {
   }
 }
 
-/** One link for each first part of a path. */
+/** One link for each first part of a path. Directories stay: they are mount points of volumes inside of this one. */
 function showNames(directory: string, files: VolumeFiles): void {
   const wanted = new Set([...files.keys()].map((path) => path.split('/')[0] ?? path))
-  const visible = new Set(readdirSync(directory).filter((name) => !name.startsWith('..')))
+  const links = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isSymbolicLink())
+  const visible = new Set(links.map(({ name }) => name).filter((name) => !name.startsWith('..')))
   for (const name of visible) if (!wanted.has(name)) rmSync(join(directory, name))
   for (const name of wanted) if (!visible.has(name)) symlinkSync(`${dataLink}/${name}`, join(directory, name))
 }
