@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { ipBatch } from '../../kernel/ip.ts'
-import { createNetns } from '../../kernel/namespaces.ts'
+import { createNetns, NetworkNamespace } from '../../kernel/namespaces.ts'
+import { runNft } from '../../kernel/nftables/ruleset.ts'
 import { writeSysctl } from '../../kernel/sysctl.ts'
 import { WeftError } from '../../model/error.ts'
 import type { LabNode } from '../state.ts'
@@ -21,6 +22,24 @@ export async function buildTopology(plan: TopologyPlan): Promise<void> {
   for (const { netns, key, value } of sysctlsOf(plan, hasIPv6)) writeSysctl(netns, key, value)
   await runBatches(linkBatches(plan))
   await runBatches(addressBatches(plan))
+  const router = NetworkNamespace.named(plan.router.netns)
+  runNft(noDetours(plan), router)
+  router.close()
+}
+
+/**
+ * The router knows the way to all pods, for the API and for those outside. Were it to send packets of nodes and pods back to where they came from, nobody would
+ * notice that a node has lost its own way to the pods of another.
+ */
+function noDetours({ api }: TopologyPlan): string {
+  const accepts = api.addresses.map((address) => `${address.includes(':') ? 'ip6' : 'ip'} saddr ${address} accept`)
+  return `table inet lab {
+    chain forward {
+      type filter hook forward priority filter
+      ${accepts.join('\n')}
+      iifname eth0 oifname eth0 reject with icmpx no-route
+    }
+  }`
 }
 
 /** Teaches the router the way to the pods of these nodes; done again it changes nothing. @throws KernelError */
