@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { clusterUidOf } from '../daemon/cluster.ts'
+import { clusterUidOf, isRefused } from '../daemon/cluster.ts'
 import { ApiLists } from '../daemon/lists.ts'
 import type { Log } from '../daemon/log.ts'
 import { Parts } from '../daemon/parts.ts'
@@ -13,6 +13,7 @@ import type { AgentConfig } from './config.ts'
 import type { AgentContext } from './context.ts'
 import { AgentHealth } from './health.ts'
 import { nodeEligibility } from './node-eligibility.ts'
+import { boundHeap, collectGarbageOfStart } from './memory.ts'
 import { makeParts } from './parts.ts'
 import { serveAgent } from './serve.ts'
 import { ServiceCounts } from './service-counts.ts'
@@ -25,6 +26,7 @@ const lockWaitMs = 15_000
  * is in; what an earlier agent wrote is adopted. Health and status are there from the start, also while the API is away.
  */
 export async function runAgent(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
+  boundHeap()
   for (const note of config.notes) log('info', note)
   if (config.oomScoreAdj !== undefined) setOomScore(config.oomScoreAdj, log)
   const lock = await takeWriterLock(lockWaitMs, signal)
@@ -35,6 +37,7 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
   const started = parts.run(makeParts({ config, sources, clusterUid, log }), log)
   for (const start of companions) start(agent)
   await started
+  void collectGarbageOfStart(signal)
   await untilAborted(signal)
   parts.stop()
   client.close()
@@ -56,7 +59,7 @@ export async function dryRunAgent(config: AgentConfig, log: Log, signal: AbortSi
   const stop = new AbortController()
   const both = AbortSignal.any([signal, stop.signal])
   const { client, sources } = await connect(config, log)
-  const clusterUid = await clusterUidOf(client, log, both)
+  const clusterUid = await clusterUidOf(client, log, both, isRefused)
   await sources.start(both)
   const changes: Change[] = []
   for (const part of makeParts({ config, sources, clusterUid })) {

@@ -7,7 +7,7 @@ import type { DetectLocal, ServiceConfig } from '../proxy/config.ts'
 
 /** What an agent is told by flags and files, in the terms of those who use it. */
 export interface AgentConfig extends ServiceConfig {
-  /** undefined: $KUBECONFIG, a pod's service account, or ~/.kube/config. */
+  /** undefined: a pod's service account. */
   kubeconfig: string | undefined
   runDir: string
   /** What makes the pod network; `none`: somebody else does. */
@@ -39,6 +39,7 @@ export function agentConfig(
   machine: { hostname: string; cores: number },
 ): AgentConfig {
   checkRanges(values)
+  checkWork(values)
   const name = values['hostname-override'] ?? values['node-name'] ?? machine.hostname
   return {
     kubeconfig: values.kubeconfig,
@@ -60,6 +61,18 @@ export function agentConfig(
     conntrackSysctls: conntrackSysctls(values, machine.cores),
     notes,
   }
+}
+
+/** K3s' config.yaml says `disable-kube-proxy` just where an agent is to take kube-proxy's place: one that then did nothing would look as if all were well. */
+function checkWork(values: AgentValues): void {
+  if (!values['disable-kube-proxy'] || values['flannel-backend'] !== 'none') return
+  throw new WeftError('Services and the pod network are both left to somebody else: there is nothing to do', {
+    code: 'CONFIG_NOTHING_TO_DO',
+    fault: 'user',
+    where: '--disable-kube-proxy, --flannel-backend',
+    remedy:
+      "add --disable-kube-proxy=false where the line in K3s' config.yaml is for kube-proxy, and this agent takes its place",
+  })
 }
 
 /** A pod that had a Service's address, or the other way round, could not be told from it. */

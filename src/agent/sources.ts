@@ -66,7 +66,12 @@ export function makeSources(
     start: async (signal) => {
       const facts = new NodeFacts({ view, fixed: await apiFacts(apiServer) })
       facts.start()
-      signal.addEventListener('abort', () => facts.close(), { once: true })
+      const lookAgain = setInterval(() => void followName(apiServer, facts), nameLookMs).unref()
+      const stop = (): void => {
+        clearInterval(lookAgain)
+        facts.close()
+      }
+      signal.addEventListener('abort', stop, { once: true })
       await withServiceCIDRs(signal)
       await lists.start(signal)
     },
@@ -82,6 +87,15 @@ async function apiFacts(server: string): Promise<NodeFact[]> {
   const found = await lookup(host, { all: true }).catch(() => [])
   const addresses = found.flatMap(({ address }) => canonicalIP(address) ?? [])
   return [{ kind: 'api-port', port }, ...addresses.map((address): NodeFact => ({ kind: 'api', address, port }))]
+}
+
+/** The name of an API server may lead elsewhere later, or not be known yet when the node starts. */
+const nameLookMs = 60_000
+
+/** An answer without addresses changes nothing. */
+async function followName(server: string, facts: NodeFacts): Promise<void> {
+  const found = await apiFacts(server)
+  if (found.some(({ kind }) => kind === 'api')) facts.setFixed(found)
 }
 
 /** Kubernetes has ServiceCIDR objects since 1.33; who may not read them goes by the flag. Asks until the API answers. */

@@ -1,7 +1,8 @@
 import type { Log } from '../daemon/log.ts'
 import type { Change } from '../reconcile/types.ts'
 import { exitCodes } from './errors.ts'
-import { type OutputFormat, print, say } from './output.ts'
+import { printChanges } from './dry-run.ts'
+import type { OutputFormat } from './output.ts'
 
 /** What the commands that run until they are told to stop have in common. */
 export interface Daemon {
@@ -45,26 +46,4 @@ async function makeLog(): Promise<Log> {
     pino.destination({ fd: 2, sync: true }),
   )
   return (level, message, fields) => logger[level](fields ?? {}, message)
-}
-
-async function printChanges(changes: readonly Change[], nothing: string, format: OutputFormat): Promise<void> {
-  const rows = changes.map(({ op, item, subject }) => ({
-    op,
-    kind: item.kind,
-    key: item.key,
-    value: item.value,
-    subject,
-  }))
-  await print(rows, {
-    format,
-    kind: 'Change',
-    columns: [
-      { title: 'CHANGE', cell: (row) => row.op },
-      { title: 'KIND', cell: (row) => row.kind },
-      { title: 'KEY', cell: (row) => row.key },
-      { title: 'VALUE', cell: (row) => row.value },
-      { title: 'FOR', cell: (row) => row.subject },
-    ],
-  })
-  say(changes.length === 0 ? nothing : `${changes.length} changes; nothing was written`)
 }

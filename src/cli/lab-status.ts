@@ -12,7 +12,10 @@ export async function run(options: { name: string; output: OutputFormat }): Prom
 async function printReport(report: LabReport, format: OutputFormat): Promise<void> {
   if (format === 'json' || format === 'yaml') return print(report, { format, kind: 'LabStatus', columns: [] })
   say(`lab "${report.name}" is ${report.state}; kubeconfig ${report.kubeconfig}`)
-  if (report.nodes.every(({ pods }) => pods === undefined)) say('the API does not answer')
+  const { api, controller } = report
+  if (report.state !== 'dead')
+    say(`API ${pidText(api)}${controller === undefined ? '' : `, controller ${pidText(controller)}`}`)
+  for (const problem of report.problems) say(problem)
   return print(report.nodes, { format, kind: 'LabStatus', columns })
 }
 
@@ -27,6 +30,9 @@ const columns: readonly Column<NodeReport>[] = [
   { title: 'AGENT', cell: (node) => processText(node.agent) },
   { title: 'IN SYNC', cell: (node) => String(node.agent.ready) },
 ]
+
+const pidText = (process: ProcessReport): string =>
+  process.pid === undefined ? processText(process) : `pid ${processText(process)}`
 
 /** pid, and how often it was started again. */
 const processText = ({ pid, restarts }: ProcessReport): string => `${pid ?? 'not running'}${restartsText(restarts)}`

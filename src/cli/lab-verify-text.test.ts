@@ -37,6 +37,11 @@ describe('reportText', () => {
     expect(text.replace(/\s/g, '')).toContain('headless:anameforDNS,noaddress')
   })
 
+  it('breaks no address while there is another place to save', () => {
+    const text = reportText(report([row({ what: 'shop/web:http 10.43.100.200:8080/TCP' })]), 100)
+    expect(text).toContain('10.43.100.200:8080/TCP')
+  })
+
   it('names the cause before its rows, and counts those that it does not show', () => {
     const cause = { what: 'Service shop/web on node2', failed: 6, of: 7 }
     const lines = reportText(report([row({}), ...broken], [cause]), 160).split('\n')

@@ -46,15 +46,27 @@ function tableText(rows: readonly Row[], width: number): string {
   return lines.map((line) => `${paintResult(line)}\n`).join('')
 }
 
-/** Widths of the columns: as wide as their cells; where that is too much, the widest of those that may be narrowed gives way. */
+/** Widths of the columns: as wide as their cells; where that is too much, those that may be narrowed give way, at first only as far as no word breaks. */
 function fit(cells: readonly (readonly string[])[], width: number): number[] {
-  const widths = columns.map((_, index) => Math.max(...cells.map((row) => row[index]?.length ?? 0)))
+  const widest = (lengthOf: (cell: string) => number): number[] =>
+    columns.map((_, index) => Math.max(...cells.map((row) => lengthOf(row[index] ?? ''))))
+  const full = widest((cell) => cell.length)
+  const words = widest((cell) => Math.max(...cell.split(' ').map((word) => word.length)))
+  const least = columns.map((column, index) => column.least ?? full[index] ?? 0)
+  const unbroken = least.map((one, index) => Math.max(one, words[index] ?? 0))
+  return narrowed(narrowed(full, unbroken, width), least, width)
+}
+
+/** Takes from the column that has most to spare, until all fit or none has. */
+function narrowed(full: readonly number[], least: readonly number[], width: number): number[] {
+  const widths = [...full]
   const total = (): number => widths.reduce((sum, one) => sum + one, 0) + gap.length * (columns.length - 1)
   for (;;) {
-    const spare = columns.map(({ least }, index) => (least === undefined ? 0 : (widths[index] ?? 0) - least))
-    const widest = spare.indexOf(Math.max(...spare))
-    if (total() <= width || (spare[widest] ?? 0) <= 0) return widths
-    widths[widest] = (widths[widest] ?? 0) - 1
+    const spare = widths.map((one, index) => one - (least[index] ?? 0))
+    const most = Math.max(...spare)
+    if (total() <= width || most <= 0) return widths
+    const index = spare.indexOf(most)
+    widths[index] = (widths[index] ?? 0) - 1
   }
 }
 

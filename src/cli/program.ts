@@ -27,6 +27,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
     'weft lab up                        # a cluster on this machine, in network namespaces',
     'weft lab verify                    # real traffic for all that the cluster claims',
     'weft agent --kubeconfig FILE       # Services of a cluster, on this node',
+    'weft status                        # what it did, and what it refuses',
   ])
   program.addCommand(buildLab(done))
   addAgent(program, done)
@@ -230,11 +231,11 @@ function addController(program: Command, done: (exitCode: number) => void): void
 function addStatus(program: Command, done: (exitCode: number) => void): void {
   const status = program
     .command('status')
-    .description('what an agent wants, what the kernel has, and the difference')
+    .description('whether the kernel is what the API says, what others changed, and what is refused and why')
     .option('--name <lab>', 'ask the agents of this lab instead of the one on this machine')
     .option('--node <node>', 'only this node of the lab')
     .addOption(outputOption())
-  addExamples(status, ['weft status', 'weft status --name lab --node node-1 -o yaml'])
+  addExamples(status, ['weft status', 'weft status --name lab', 'weft status --name lab --node node1 -o yaml'])
   runs(status, () => import('./status.ts'), done)
 }
 
@@ -254,12 +255,19 @@ function runs(command: Command, load: () => Promise<ActionModule>, done: (exitCo
   })
 }
 
+/** Lines longer than this are hard to read, whatever the terminal has. */
+const widestHelp = 120
+/** What stands beside the options is broken into lines down to this width. */
+const narrowestText = 24
+const helpWidth = (): number => Math.min(process.stdout.columns ?? widestHelp, widestHelp)
+
 /** Wrong usage is thrown, not printed and exited on, at every level of the tree. */
 function inherit(command: Command): Command {
   command.exitOverride((error) => {
     throw usageError(error, command)
   })
-  command.configureOutput({ outputError: () => {} })
+  command.configureOutput({ outputError: () => {}, getOutHelpWidth: helpWidth })
+  command.configureHelp({ minWidthToWrap: narrowestText })
   command.showSuggestionAfterError(true).helpOption('-h, --help', 'print help').helpCommand(false)
   for (const child of command.commands) inherit(child)
   return command

@@ -23,7 +23,7 @@ interface Asked {
   path: string
 }
 
-/** `weft status`: exits with 3 where an agent or a controller is not in sync, or not there. */
+/** `weft status`: exits with 3 where an agent or a controller is not in sync, cannot follow the API, or is not there. */
 export async function run(options: Options): Promise<number> {
   const asked = options.name === undefined ? onThisMachine() : inLab(options.name, options.node)
   const settled = await Promise.allSettled(asked.map(({ who, path }) => askStatus(path, who)))
@@ -39,8 +39,11 @@ export async function run(options: Options): Promise<number> {
     sayFailures(answers)
   }
   for (const who of silent) say(`${who}: nobody answers; see ${options.name ? "'weft lab status' and " : ''}its log`)
-  return silent.length === 0 && answers.every(({ ready }) => ready) ? exitCodes.ok : exitCodes.notReady
+  return silent.length === 0 && answers.every(isWell) ? exitCodes.ok : exitCodes.notReady
 }
+
+/** In sync with what was last heard is not enough where nothing more is heard. */
+const isWell = ({ ready, api }: AgentStatus): boolean => ready && Object.keys(api.failing).length === 0
 
 /** The agent, and a controller where one has ever run: its socket is left behind when it is killed. */
 function onThisMachine(): Asked[] {

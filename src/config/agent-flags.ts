@@ -93,7 +93,7 @@ export const agentFlags = {
     field: 'mode',
     choices: modes,
     check: (mode) => (mode === 'nftables' ? undefined : `this version has no ${mode} mode; it has nftables`),
-    help: 'how Services are served',
+    help: 'how Services are served; this version has nftables alone',
   }),
   'nodeport-addresses': flag({
     type: 'texts',

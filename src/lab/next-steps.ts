@@ -28,8 +28,8 @@ export async function nextSteps(name: string, weft: string, flag: string): Promi
       { command: `${weft} lab verify${flag}`, about: 'real traffic for all that the cluster claims' },
       { command: `${weft} status --name ${name}`, about: 'what each agent wrote, and what it refused' },
       ...podSteps(lab, pods, `${weft} lab exec${flag}`),
-      ...nodePortSteps(lab, services),
-      { command: `ip netns exec ${lab.nodes[0]?.netns} nft list map ip weft services`, about: 'as the kernel has it' },
+      ...nodePortSteps(lab, services, pods),
+      kernelStep(lab),
       { command: `${weft} lab down${flag}`, about: 'leaves nothing' },
     ]
   } finally {
@@ -45,15 +45,35 @@ function podSteps({ nodes }: LabState, pods: readonly Pod[], exec: string): Next
 }
 
 /** With externalTrafficPolicy Local a node may rightly have no answer. */
-function nodePortSteps({ nodes, client }: LabState, services: readonly Service[]): NextStep[] {
+function nodePortSteps(lab: LabState, services: readonly Service[], pods: readonly Pod[]): NextStep[] {
+  const { nodes, client } = lab
   const port = services
-    .filter(({ spec }) => spec.externalTrafficPolicy !== 'Local')
+    .filter((service) => service.spec.externalTrafficPolicy !== 'Local' && isBackedHere(lab, service, pods))
     .flatMap(({ spec }) => spec.ports ?? [])
     .find(({ nodePort, protocol }) => nodePort && protocol === 'TCP')
   if (port === undefined) return []
-  const url = `http://${inUrl(nodes[0]?.addresses[0] ?? '')}:${port.nodePort}/`
+  const url = urlOf(nodes[0]?.addresses[0] ?? '', port.nodePort ?? 0)
   return [{ command: `ip netns exec ${client.netns} curl -s ${url}`, about: 'from outside of the cluster' }]
 }
 
-/** IPv6 in brackets. */
-const inUrl = (address: string): string => (familyOf(address) === 'IPv6' ? `[${address}]` : address)
+/** In a lab that has no API of its own, pods of the cluster's other nodes are not reached. */
+function isBackedHere({ nodes }: LabState, { metadata, spec }: Service, pods: readonly Pod[]): boolean {
+  const wanted = Object.entries(spec.selector ?? {})
+  const backing = pods.filter(
+    (pod) =>
+      pod.metadata.namespace === metadata.namespace &&
+      wanted.every(([name, value]) => pod.metadata.labels?.[name] === value),
+  )
+  const own = new Set(nodes.map(({ name }) => name))
+  return wanted.length > 0 && backing.length > 0 && backing.every((pod) => own.has(pod.spec.nodeName ?? ''))
+}
+
+/** An IPv6 address in brackets, and these in quotes: zsh takes them for a pattern. */
+const urlOf = (address: string, port: number): string =>
+  familyOf(address) === 'IPv6' ? `'http://[${address}]:${port}/'` : `http://${address}:${port}/`
+
+/** A lab of IPv6 alone has no table of the other family. */
+function kernelStep({ nodes, families }: LabState): NextStep {
+  const table = families[0] === 'IPv6' ? 'ip6 weft' : 'ip weft'
+  return { command: `ip netns exec ${nodes[0]?.netns} nft list map ${table} services`, about: 'as the kernel has it' }
+}

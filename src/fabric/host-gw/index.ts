@@ -1,6 +1,7 @@
 import { routeProtocols } from '../../kernel/names.ts'
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts'
 import { KernelRouteNetlink } from '../../kernel/rtnetlink/kernel.ts'
+import { followStore } from '../../kube/store.ts'
 import { Reconciler, type ReconcilerOptions } from '../../reconcile/reconciler.ts'
 import type { Change, Subject } from '../../reconcile/types.ts'
 import { NetworkFacts } from '../facts.ts'
@@ -64,11 +65,11 @@ export function hostGateway({ view, namespace, log }: HostGatewayOptions): HostG
 /** Which peers a change touches: the Node itself and those that want the same pods; this node's own Node and links touch them all. */
 export function followFabric(view: FabricView, touch: (subjects: Iterable<Subject>) => void): () => void {
   const stops = [
-    view.nodes.onChange((changes) =>
+    followStore(view.nodes, (changes) =>
       touch(changes.has(view.nodeName) ? everyone(view, changes.keys()) : changes.keys()),
     ),
-    view.links.onChange(() => touch(allPeers(view))),
-    view.foreignRoutes.onChange((changes) => {
+    followStore(view.links, () => touch(allPeers(view))),
+    followStore(view.foreignRoutes, (changes) => {
       touch(new Set([...changes.keys()].flatMap((cidr) => view.nodes.keysByIndex(byPodCIDR, cidr))))
     }),
   ]

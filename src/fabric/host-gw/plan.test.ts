@@ -66,7 +66,7 @@ describe('the plan of a peer', () => {
       peer({ internalIPs: ['192.168.7.12', 'fd30::12'] }),
       [v6],
       [
-        'PeerNotOnLink: 192.168.7.12 is not in the subnet of eth0 (172.30.0.11/24); host-gw needs nodes on one link, vxlan does not',
+        'PeerNotOnLink: 192.168.7.12 is not in the subnet of eth0 (172.30.0.11/24); host-gw needs nodes on one link; elsewhere leave the pod network to flannel',
       ],
     ],
     [

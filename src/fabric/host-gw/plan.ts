@@ -114,5 +114,5 @@ function offLinkReason({ name, addresses }: LinkFact, gateway: string, family: F
   if (subnets.some(({ text }) => text.startsWith(`${gateway}/`))) return `${gateway} is an address of this node`
   if (subnets.some(({ prefix }) => contains(prefix, target))) return undefined
   const where = subnets.map(({ text }) => text).join(', ')
-  return `${gateway} is not in the subnet of ${name} (${where}); host-gw needs nodes on one link, vxlan does not`
+  return `${gateway} is not in the subnet of ${name} (${where}); host-gw needs nodes on one link; elsewhere leave the pod network to flannel`
 }
