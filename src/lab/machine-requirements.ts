@@ -2,15 +2,17 @@ import { existsSync, readFileSync } from 'node:fs'
 import { cgroupRoot } from '../kernel/cgroup.ts'
 import { generation } from '../kernel/nftables/ruleset.ts'
 import { WeftError } from '../model/error.ts'
+import { checkOverlay } from './overlay.ts'
 
 /**
  * Checks, before anything is made, what a lab wants of the kernel and of the place it runs in.
  *
- * @throws WeftError LAB_CAPABILITY_MISSING (exit code 5), CGROUP2_MISSING, LAB_NFTABLES_MISSING, LAB_BRIDGE_NETFILTER_MISSING,
+ * @throws WeftError LAB_CAPABILITY_MISSING (exit code 5), LAB_OVERLAY_MISSING, CGROUP2_MISSING, LAB_NFTABLES_MISSING, LAB_BRIDGE_NETFILTER_MISSING,
  * LAB_OPEN_FILES_LIMIT, LAB_MEMORY_SHORT
  */
 export function checkMachine(nodes: number): void {
   checkCapabilities(readFileSync('/proc/self/status', 'utf8'))
+  checkOverlay()
   cgroupRoot()
   checkNfTables(generation)
   checkBridgeNetfilter()

@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
 import { WeftError } from '../model/error.ts'
 
 /** Where Debian and the CNI project put the reference plugins. */
@@ -12,12 +12,20 @@ interface Requirement {
   present: () => boolean
 }
 
+/** Not on the PATH of those who became root by `su`. */
 const sbinDirectories = ['/usr/sbin', '/sbin', '/usr/bin', '/bin']
 
 const requirements: Requirement[] = [
   ...programs('iproute2', 'ip'),
-  ...programs('util-linux', 'nsenter', 'unshare'),
+  ...programs('util-linux', 'nsenter', 'unshare', 'setsid', 'pivot_root'),
   ...programs('mount', 'mount', 'umount'),
+  ...programs('hostname', 'hostname'),
+  ...programs('coreutils', 'mkfifo', 'mknod', 'cp', 'ln', 'chmod', 'sleep'),
+  // Called by these paths, since a container's environment has a PATH of its own.
+  ...fixed('util-linux', '/usr/bin/nsenter', '/usr/bin/setsid'),
+  ...fixed('coreutils', '/usr/bin/env'),
+  ...programs('dash', 'sh'),
+  ...fixed('dash', '/bin/sh'),
   ...['bridge', 'host-local', 'loopback'].map((plugin) => ({
     what: `the CNI plugin "${plugin}" (in ${cniPath.join(' or ')})`,
     package: 'containernetworking-plugins',
@@ -27,12 +35,14 @@ const requirements: Requirement[] = [
 ]
 
 /**
- * Checks, before anything is made, that all programs and libraries are there that a lab uses.
+ * Checks, before anything is made, that all programs and libraries are there that a lab uses, and puts the directories in which they were found on the PATH
+ * of all that is started from here.
  *
  * @throws WeftError NOT_ROOT (exit code 5), LAB_REQUIREMENTS_MISSING
  */
 export function checkPrograms(): void {
   checkRoot()
+  process.env['PATH'] = searchPath().join(delimiter)
   const missing = requirements.filter((requirement) => !requirement.present())
   if (missing.length === 0) return
   const packages = [...new Set(missing.map((requirement) => requirement.package))]
@@ -58,11 +68,25 @@ function programs(debianPackage: string, ...names: string[]): Requirement[] {
   return names.map((name) => ({
     what: `the program "${name}"`,
     package: debianPackage,
-    present: () => searchPath().some((directory) => isExecutable(join(directory, name))),
+    present: () => onPath(name) !== undefined,
   }))
 }
 
-const searchPath = (): string[] => [...(process.env['PATH'] ?? '').split(delimiter), ...sbinDirectories]
+/** Programs that have to be at one path; of one that is nowhere it is enough to say that. */
+function fixed(debianPackage: string, ...paths: string[]): Requirement[] {
+  return paths.map((path) => ({
+    what: `the program ${path}`,
+    package: debianPackage,
+    present: () => onPath(basename(path)) === undefined || isExecutable(path),
+  }))
+}
+
+const searchPath = (): string[] => [
+  ...new Set([...(process.env['PATH'] ?? '').split(delimiter).filter((path) => path !== ''), ...sbinDirectories]),
+]
+
+const onPath = (name: string): string | undefined =>
+  searchPath().find((directory) => isExecutable(join(directory, name)))
 
 /** Looks where ld.so looks by default: lib directories and their multiarch children (Debian). */
 function hasLibrary(soname: string): boolean {

@@ -1,9 +1,13 @@
+import { join } from 'node:path'
+import { askStatus } from '../daemon/ask-status.ts'
+import { socketName } from '../daemon/status-server.ts'
 import { ApiClient } from '../kube/client.ts'
 import { loadKubeconfig } from '../kube/kubeconfig.ts'
 import { resourcePath } from '../kube/paths.ts'
 import { agentStatus } from './agent-status.ts'
 import { type ChildState, type LabProcesses, labFiles, type NodeProcesses, readJson } from './files.ts'
 import type { Pod } from './nodes/pod.ts'
+import { problemsOf } from './problems.ts'
 import { isLabRunning } from './running.ts'
 import { type LabNode, type LabState, readLabState } from './state.ts'
 
@@ -27,11 +31,13 @@ export interface NodeReport {
 export interface ProcessReport {
   pid?: number
   restarts: number
+  /** How it ended last, e.g. `signal SIGKILL`. */
+  lastExit?: string
 }
 
 export interface LabReport {
   name: string
-  /** `degraded`: it was ready, and now a node, an agent or the API is not; `dead`: the supervisor is gone, and `weft lab down` or the next `up` cleans up. */
+  /** `degraded`: it was ready, and now a node, an agent, the controller or the API is not; `dead`: the supervisor is gone, and `weft lab down` or the next `up` cleans up. */
   state: 'ready' | 'degraded' | 'starting' | 'dead'
   kubeconfig: string
   serviceCIDRs: string[]
@@ -41,7 +47,9 @@ export interface LabReport {
   /** The API with its controllers; with an API server that was given, what carries it into the lab. */
   api: ProcessReport
   /** What gives Nodes their pod CIDRs; absent with an API server that was given. */
-  controller?: ProcessReport
+  controller?: ProcessReport & { answers?: boolean }
+  /** Sentences about the API and the controller, where these are not well; empty for a lab that is dead. */
+  problems: string[]
   nodes: NodeReport[]
 }
 
@@ -53,7 +61,11 @@ export async function labReport(name: string): Promise<LabReport> {
   const objects = running ? await readObjects(state) : undefined
   const { kubeconfig, families, serviceCIDRs, clusterCIDRs, client } = state
   const nodes = await Promise.all(state.nodes.map((node) => nodeReport(node, processes?.nodes[node.name], objects)))
-  const whole = nodes.every(({ ready, agent, kubelet }) => ready === true && agent.ready && kubelet.pid !== undefined)
+  const control = await controlReport(name, processes)
+  const problems = running ? problemsOf(control, objects !== undefined, labFiles(name).logs) : []
+  const whole =
+    problems.length === 0 &&
+    nodes.every(({ ready, agent, kubelet }) => ready === true && agent.ready && kubelet.pid !== undefined)
   const phase = !state.ready ? 'starting' : whole ? 'ready' : 'degraded'
   return {
     name,
@@ -63,10 +75,24 @@ export async function labReport(name: string): Promise<LabReport> {
     clusterCIDRs,
     client,
     families,
-    api: processReport(processes?.api),
-    ...(processes?.controller && { controller: processReport(processes.controller) }),
+    ...control,
+    problems,
     nodes,
   }
+}
+
+async function controlReport(
+  name: string,
+  processes: LabProcesses | undefined,
+): Promise<Pick<LabReport, 'api' | 'controller'>> {
+  const api = processReport(processes?.api)
+  if (processes?.controller === undefined) return { api }
+  const socket = join(labFiles(name).controllerRunDir, socketName('controller'))
+  const answers = await askStatus(socket, 'controller').then(
+    () => true,
+    () => false,
+  )
+  return { api, controller: { ...processReport(processes.controller), answers } }
 }
 
 interface Objects {
@@ -99,6 +125,7 @@ async function nodeReport(
 const processReport = (child: ChildState | undefined): ProcessReport => ({
   ...(child?.pid !== undefined && { pid: child.pid }),
   restarts: child?.restarts ?? 0,
+  ...(child?.lastExit !== undefined && { lastExit: child.lastExit }),
 })
 
 /** Nodes and pods; undefined if the API does not answer: then the rest of the report is what counts. */

@@ -232,6 +232,31 @@ function suite(binary: string): void {
     expect(await kubectl(['version', '-o', 'json'])).toContain('v1.36.0+weft')
   })
 
+  const isOld = binary.includes('1.20')
+  it.skipIf(isOld)(`makes a Job of a CronJob${isOld ? ' (skipped: it knows no batch/v1 CronJob)' : ''}`, async () => {
+    const volumes = '[{name: v, configMap: {name: c, items: [{key: k, path: p, mode: 256}]}}]'
+    const containers = '[{name: main, image: i, volumeMounts: [{name: v, mountPath: /v}]}]'
+    const pod = `{restartPolicy: Never, securityContext: {supplementalGroups: [1, 2]}, volumes: ${volumes}, containers: ${containers}}`
+    const spec = `{schedule: "0 0 1 1 *", jobTemplate: {spec: {template: {spec: ${pod}}}}}`
+    await kubectl(['create', '-f', '-'], `apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: cron}\nspec: ${spec}\n`)
+    await kubectl(['create', 'job', 'once', '--from=cronjob/cron'])
+    const job = JSON.parse(await kubectl(['get', 'job', 'once', '-o', 'json'])) as { spec: unknown }
+    expect(job.spec).toMatchObject({
+      template: {
+        spec: {
+          securityContext: { supplementalGroups: [1, 2] },
+          volumes: [{ name: 'v', configMap: { name: 'c', items: [{ key: 'k', path: 'p', mode: 256 }] } }],
+        },
+      },
+    })
+    await kubectl(['delete', 'job/once', 'cronjob/cron'])
+  })
+
+  it.skipIf(!isEmbedded)(`asks as somebody else${orSkipped}`, async () => {
+    expect(await kubectl(['auth', 'can-i', 'list', 'pods'])).toBe('yes\n')
+    expect(await failure(['get', 'pods', '--as=jane'])).toContain('User "jane" cannot list resource "pods"')
+  })
+
   it.skipIf(!isEmbedded)(`says what is wrong in the words of a real server${orSkipped}`, async () => {
     const service = (spec: string): string => `apiVersion: v1\nkind: Service\nmetadata: {name: bad}\nspec: ${spec}\n`
     expect(await failure(['create', '-f', '-'], service('{clusterIP: 10.43.0.1, ports: [{port: 80}]}'))).toContain(

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
-import { accessError, admin, anonymous, type User } from './authorization.ts'
+import { accessError, admin, anonymous, mayDoAll, type User } from './authorization.ts'
 
 const low: User = { name: 'low', groups: ['system:authenticated'] }
 
@@ -38,6 +38,16 @@ describe('who may do what', () => {
   ])('%s %s is refused to one without a role', (method, path, expected) => {
     expect(words(low, method, path)).toBe(expected)
     expect(words(admin, method, path)).toBeUndefined()
+  })
+
+  it('lets service accounts do everything, since no role is evaluated', () => {
+    const robot: User = {
+      name: 'system:serviceaccount:a:robot',
+      groups: ['system:serviceaccounts', 'system:serviceaccounts:a', 'system:authenticated'],
+    }
+    expect(words(robot, 'DELETE', '/api/v1/namespaces/b')).toBeUndefined()
+    expect(mayDoAll({ name: robot.name, groups: [] })).toBe(true)
+    expect(mayDoAll({ name: 'system:serviceaccount:a', groups: [] })).toBe(false)
   })
 
   it.each([

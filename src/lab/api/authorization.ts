@@ -7,6 +7,8 @@ export interface User {
   name: string
   uid?: string
   groups: readonly string[]
+  /** What else is known, e.g. the pod that a token is bound to. */
+  extra?: Readonly<Record<string, readonly string[]>>
 }
 
 export const admin: User = { name: 'admin', uid: '1', groups: ['system:masters', 'system:authenticated'] }
@@ -14,21 +16,30 @@ export const anonymous: User = { name: 'system:anonymous', groups: ['system:unau
 
 const verbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }
 
+/**
+ * Whether a user may do everything: the administrator, and every service account, since no role is evaluated here that would grant it
+ * what its manifests say. A service account may be known by its name alone, as in a role binding.
+ */
+export const mayDoAll = ({ name, groups }: Pick<User, 'name' | 'groups'>): boolean =>
+  groups.includes('system:masters') ||
+  groups.includes('system:serviceaccounts') ||
+  /^system:serviceaccount:[^:]+:[^:]+$/.test(name)
+
 /** Groups whose reviews any authenticated user may create (ClusterRole system:basic-user). */
 const selfReviews = /^(authorization|authentication)\.k8s\.io\/v1\/self/
 
 /**
- * Why a user may not do this, in the words of a real server with RBAC; undefined if they may. Members of system:masters may do all;
- * nobody else has any role but the ones that every user has (discovery, and asking what they may do).
+ * Why a user may not do this, in the words of a real server with RBAC; undefined if they may. Nobody but those who may do everything
+ * has any role but the ones that every user has (discovery, and asking what they may do).
  */
 export function accessError(user: User, message: IncomingMessage, url: URL): StatusError | undefined {
-  if (user.groups.includes('system:masters')) return undefined
+  if (mayDoAll(user)) return undefined
   const authenticated = user.groups.includes('system:authenticated')
   const { pathname } = url
   const segments = pathname.split('/').filter((segment) => segment !== '')
   const resourceAt = segments[0] === 'api' ? 2 : segments[0] === 'apis' ? 3 : Number.POSITIVE_INFINITY
   if (segments.length <= resourceAt) {
-    const discovery = /^\/(api|apis|openapi|healthz|livez|readyz|version)(\/|$)/.test(pathname)
+    const discovery = /^\/(api|apis|openapi|healthz|livez|readyz|version|\.well-known)(\/|$)/.test(pathname)
     return authenticated && discovery && message.method === 'GET' ? undefined : pathError(user, message, pathname)
   }
   const inGroup = segments.slice(resourceAt - 2)

@@ -7,6 +7,7 @@ import { applyTo, isApply } from './apply/request.ts'
 import { objectFromBody, optionsFromBody } from './body.ts'
 import { checkName, patchOf, place } from './changes.ts'
 import { includeObjectOf, listBytes, served } from './encoding.ts'
+import { spendDisruption } from './eviction.ts'
 import { type FieldError, invalidValue } from './field-errors.ts'
 import { checkPatched } from './field-validation.ts'
 import {
@@ -25,6 +26,7 @@ import { selection } from './selection.ts'
 import { badRequest, expired, invalid, notFound, StatusError } from './status.ts'
 import type { MemoryStore, WriteOptions } from './store.ts'
 import type { KubeObject } from './types.ts'
+import { type ServiceAccountTokens, tokenRequestKind } from './tokens/tokens.ts'
 import { asAsked } from './view-errors.ts'
 import { warn } from './warnings.ts'
 import type { WatchHub } from './watch.ts'
@@ -33,15 +35,18 @@ import type { WatchHub } from './watch.ts'
 export class Handlers {
   readonly #store: MemoryStore
   readonly #hub: WatchHub
+  readonly #tokens: ServiceAccountTokens
 
-  constructor(store: MemoryStore, hub: WatchHub) {
+  constructor(store: MemoryStore, hub: WatchHub, tokens: ServiceAccountTokens) {
     this.#store = store
     this.#hub = hub
+    this.#tokens = tokens
   }
 
   /** Undefined: the answer is a stream that has begun. @throws StatusError */
   async handle(request: ResourceRequest, response: ServerResponse): Promise<Answer | undefined> {
     const { kind, verb, warnings, subresource } = request
+    if (kind.kind === 'ServiceAccount' && subresource === 'token') return this.#token(request)
     if (kind.elsewhere.some(({ name }) => name === subresource))
       throw badRequest(`${kind.plural}/${subresource} is not served here${insteadOf(subresource)}`)
     if (kind.deprecation !== undefined) warn(response, kind.deprecation)
@@ -231,8 +236,19 @@ export class Handlers {
     const given = mapOf(action['deleteOptions'])
     const dryRun = isDryRun(query, 'CreateOptions', given)
     if (kind === 'Binding') this.#store.bind(namespace, name, nodeOf(action), { dryRun })
-    else this.#store.delete('pods', namespace, name, deleteOptions(new URLSearchParams(), given), { dryRun })
+    else {
+      const options = deleteOptions(new URLSearchParams(), given)
+      spendDisruption(this.#store, namespace, name, dryRun)
+      this.#store.delete('pods', namespace, name, options, { dryRun })
+    }
     return json(201, { ...success(undefined), code: 201 })
+  }
+
+  /** POST …/serviceaccounts/NAME/token. */
+  async #token(request: ResourceRequest): Promise<Answer> {
+    const { message, namespace = '', name = '' } = request
+    const body = await objectFromBody(message, tokenRequestKind, request)
+    return json(201, this.#tokens.issue(namespace, name, body, new Date()))
   }
 
   async #scale(request: ResourceRequest): Promise<Answer> {

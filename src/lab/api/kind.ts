@@ -19,7 +19,7 @@ export interface Column {
   cell(object: Json, now: Date): unknown
 }
 
-/** A subresource that leads to a node or to a part that is not here: discovery names it, as a real one's does; whoever asks gets a 400. */
+/** A subresource that leads to a node, to the issuer of tokens or to a part that is not here: discovery names it, as a real one's does; whoever asks for the last gets a 400. */
 export interface Elsewhere {
   name: string
   kind: string

@@ -2,6 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytesField, message, textField } from './protobuf.ts'
 import { decodeProtobuf } from './protobuf-body.ts'
+import { podSpecMessage } from './protobuf-pod-table.ts'
+import type { Message } from './protobuf-tables.ts'
 import { StatusError } from './status.ts'
 
 // The body of `kubectl create configmap x --from-literal=a=1` (kubectl 1.32).
@@ -42,5 +44,32 @@ describe('a protobuf body', () => {
           }
       }),
     )
+  })
+})
+
+describe('the spec of a pod', () => {
+  // The two of other packages stay empty here.
+  const spec = podSpecMessage({ LabelSelector: {}, ObjectMeta: {} })
+
+  /** The field of a message below the spec, by names. */
+  const fieldAt = (...names: string[]): unknown =>
+    names.reduce<Message>((message, name) => {
+      const [, type] = Object.values(message).find(([own]) => own === name) ?? ['', 'skip']
+      if (typeof type !== 'object') return {}
+      return 'list' in type ? type.list : 'inline' in type ? type.inline : type.message
+    }, spec)
+
+  it('is known to its depth, and names nothing that is not there', () => {
+    expect(fieldAt('containers', 'env', 'valueFrom', 'configMapKeyRef')).toMatchObject({ 2: ['key', 'string'] })
+    expect(fieldAt('securityContext', 'seLinuxOptions')).toMatchObject({ 1: ['user', 'string'] })
+    const seen = new Set<Message>()
+    const visit = (message: Message): void => {
+      if (seen.has(message)) return
+      seen.add(message)
+      for (const [, type] of Object.values(message))
+        if (typeof type === 'object') visit('list' in type ? type.list : 'inline' in type ? type.inline : type.message)
+    }
+    visit(spec)
+    expect([...seen].filter((message) => Object.keys(message).length === 0)).toHaveLength(2)
   })
 })

@@ -99,6 +99,8 @@ function decode(bytes: Buffer, message: Message, path: string): Json {
 
 function put(object: Json, name: string, type: FieldType, field: Field, path: string): void {
   if (type === 'strings') object[name] = [...(object[name] ?? []), field.bytes.toString('utf8')]
+  else if (type === 'ints') object[name] = [...(object[name] ?? []), Number(field.value)]
+  else if (type === 'quantity') object[name] = textOf(fieldsOf(field.bytes), 1)
   else if (type === 'map' || type === 'bytesMap') {
     const entry = fieldsOf(field.bytes)
     const value = entry.findLast((part) => part.number === 2)?.bytes ?? Buffer.alloc(0)
@@ -118,7 +120,7 @@ function put(object: Json, name: string, type: FieldType, field: Field, path: st
   }
 }
 
-type Scalar = Exclude<FieldType, 'strings' | 'map' | 'bytesMap' | 'quantities' | 'skip' | object>
+type Scalar = Exclude<FieldType, 'strings' | 'ints' | 'quantity' | 'map' | 'bytesMap' | 'quantities' | 'skip' | object>
 
 /** The zero value of what is no pointer in Go is "not set". */
 const scalars: Readonly<Record<Scalar, (field: Field) => unknown>> = {

@@ -96,6 +96,12 @@ export function groupMessages({ metadata, labelSelector, podTemplate }: Parts): 
     2: ['minReplicas', 'int?'],
     3: ['maxReplicas', 'int'],
   }
+  const boundObject: Message = {
+    1: ['kind', 'string'],
+    2: ['apiVersion', 'string'],
+    3: ['name', 'string'],
+    4: ['uid', 'string'],
+  }
   const role: Message = { 1: metadata, 2: ['rules', { list: rule }] }
   const binding: Message = { 1: metadata, 2: ['subjects', { list: subject }], 3: ['roleRef', { message: roleRef }] }
   const budget: Message = {
@@ -111,6 +117,11 @@ export function groupMessages({ metadata, labelSelector, podTemplate }: Parts): 
       3: ['user', 'string'],
       4: ['groups', 'strings'],
       6: ['uid', 'string'],
+    }),
+    'authentication.k8s.io/v1/TokenRequest': object({
+      1: ['audiences', 'strings'],
+      3: ['boundObjectRef', { message: boundObject }],
+      4: ['expirationSeconds', 'int?'],
     }),
     'authentication.k8s.io/v1/SelfSubjectReview': { 1: metadata, 2: ['status', 'skip'] },
     'rbac.authorization.k8s.io/v1/Role': role,

@@ -1,4 +1,5 @@
 import { groupMessages } from './protobuf-group-tables.ts'
+import { podSpecMessage } from './protobuf-pod-table.ts'
 
 /**
  * Fields of the messages that stock kubectl sends as protobuf (`kubectl create configmap` and the like, since 1.31):
@@ -13,10 +14,12 @@ export type FieldType =
   | 'bool'
   | 'bool?'
   | 'strings'
+  | 'ints'
   | 'map'
   | 'bytesMap'
   | 'time'
   | 'intOrString'
+  | 'quantity'
   /** Quantities by name. */
   | 'quantities'
   | 'skip'
@@ -57,54 +60,12 @@ const objectMeta: Message = {
 
 const metadata = ['metadata', { message: objectMeta }] as const
 
-const containerPort: Message = {
-  1: ['name', 'string'],
-  2: ['hostPort', 'int'],
-  3: ['containerPort', 'int'],
-  4: ['protocol', 'string'],
-  5: ['hostIP', 'string'],
-}
-
-const container: Message = {
-  1: ['name', 'string'],
-  2: ['image', 'string'],
-  3: ['command', 'strings'],
-  4: ['args', 'strings'],
-  5: ['workingDir', 'string'],
-  6: ['ports', { list: containerPort }],
-  7: ['env', { list: { 1: ['name', 'string'], 2: ['value', 'string'] } }],
-  8: ['resources', { message: {} }],
-  13: ['terminationMessagePath', 'string'],
-  14: ['imagePullPolicy', 'string'],
-  16: ['stdin', 'bool'],
-  17: ['stdinOnce', 'bool'],
-  18: ['tty', 'bool'],
-  20: ['terminationMessagePolicy', 'string'],
-}
-
-const podSpec: Message = {
-  2: ['containers', { list: container }],
-  3: ['restartPolicy', 'string'],
-  4: ['terminationGracePeriodSeconds', 'int?'],
-  6: ['dnsPolicy', 'string'],
-  7: ['nodeSelector', 'map'],
-  8: ['serviceAccountName', 'string'],
-  9: ['serviceAccount', 'string'],
-  10: ['nodeName', 'string'],
-  11: ['hostNetwork', 'bool'],
-  12: ['hostPID', 'bool'],
-  13: ['hostIPC', 'bool'],
-  16: ['hostname', 'string'],
-  17: ['subdomain', 'string'],
-  19: ['schedulerName', 'string'],
-  20: ['initContainers', { list: container }],
-  24: ['priorityClassName', 'string'],
-}
-
 const labelSelector: Message = {
   1: ['matchLabels', 'map'],
   2: ['matchExpressions', { list: { 1: ['key', 'string'], 2: ['operator', 'string'], 3: ['values', 'strings'] } }],
 }
+
+const podSpec = podSpecMessage({ LabelSelector: labelSelector, ObjectMeta: objectMeta })
 
 const rollingUpdate: Message = { 1: ['maxUnavailable', 'intOrString'], 2: ['maxSurge', 'intOrString'] }
 

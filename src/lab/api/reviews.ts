@@ -1,19 +1,18 @@
-import { type Json, mapOf } from './access.ts'
-import type { User } from './authorization.ts'
+import { type Json, mapOf, textOf } from './access.ts'
+import { mayDoAll, type User } from './authorization.ts'
 import { invalidValue } from './field-errors.ts'
 import { badRequest, invalid } from './status.ts'
+import type { Authentication } from './tokens/tokens.ts'
 
 /** Who asks, and whom the server knows. */
 export interface Asker {
   user: User
-  /** The user that a token stands for. */
-  userOf: (token: string) => User | undefined
+  /** Whom a token stands for. Without audiences it has to be one for the API. */
+  authenticate: (token: string, audiences: readonly string[]) => Authentication
 }
 
 /** Answers a review: an object that is not stored. @throws StatusError */
 export type Review = (object: Json, asker: Asker, now: Date) => Json
-
-const allMayDo = (groups: readonly unknown[]): boolean => groups.includes('system:masters')
 
 /** @throws StatusError 422 unless exactly one of the two kinds of attributes is given */
 function checkAttributes(spec: Json): void {
@@ -39,7 +38,7 @@ const reviewed = (object: Json, status: Json): Json => ({
 /** SelfSubjectAccessReview. */
 export const selfAccessReview: Review = (object, { user }) => {
   checkAttributes(mapOf(object['spec']))
-  return reviewed(object, { allowed: allMayDo(user.groups) })
+  return reviewed(object, { allowed: mayDoAll(user) })
 }
 
 /** SubjectAccessReview and, for one namespace, LocalSubjectAccessReview: of a user who is named. */
@@ -47,7 +46,8 @@ export const accessReview: Review = (object) => {
   const spec = mapOf(object['spec'])
   checkAttributes(spec)
   const groups: unknown = spec['groups']
-  return reviewed(object, { allowed: Array.isArray(groups) && allMayDo(groups) })
+  const user = { name: textOf(spec['user']), groups: Array.isArray(groups) ? groups.map(String) : [] }
+  return reviewed(object, { allowed: mayDoAll(user) })
 }
 
 const rule = (verbs: string[], apiGroups: string[], resources: string[]): Json => ({ verbs, apiGroups, resources })
@@ -64,7 +64,7 @@ const discoveryPaths = ['/api', '/api/*', '/apis', '/apis/*', '/healthz', '/live
 /** SelfSubjectRulesReview: `kubectl auth can-i --list`. */
 export const rulesReview: Review = (object, { user }) => {
   if (!mapOf(object['spec'])['namespace']) throw badRequest('no namespace on request')
-  const everything = allMayDo(user.groups)
+  const everything = mayDoAll(user)
   const status = {
     resourceRules: [...(everything ? [rule(['*'], ['*'], ['*'])] : []), ...ownReviews],
     nonResourceRules: [
@@ -78,7 +78,12 @@ export const rulesReview: Review = (object, { user }) => {
   return { ...reviewed(object, status), spec: {} }
 }
 
-const info = (user: User): Json => ({ username: user.name, uid: user.uid, groups: [...user.groups] })
+const info = (user: User): Json => ({
+  username: user.name,
+  uid: user.uid,
+  groups: [...user.groups],
+  ...(user.extra && { extra: user.extra }),
+})
 
 /** SelfSubjectReview: `kubectl auth whoami`. */
 export const selfReview: Review = ({ kind, apiVersion }, { user }, now) => ({
@@ -88,11 +93,10 @@ export const selfReview: Review = ({ kind, apiVersion }, { user }, now) => ({
   status: { userInfo: info(user) },
 })
 
-const audience = 'https://kubernetes.default.svc'
-
 /** TokenReview. */
-export const tokenReview: Review = (object, { userOf }) => {
-  const user = userOf(String(mapOf(object['spec'])['token'] ?? ''))
-  if (user === undefined) return reviewed(object, { user: {}, error: 'invalid bearer token' })
-  return reviewed(object, { authenticated: true, user: info(user), audiences: [audience] })
+export const tokenReview: Review = (object, { authenticate }) => {
+  const { token, audiences } = mapOf(object['spec'])
+  const answer = authenticate(textOf(token), Array.isArray(audiences) ? audiences.map(String) : [])
+  if ('error' in answer) return reviewed(object, { user: {}, error: answer.error })
+  return reviewed(object, { authenticated: true, user: info(answer.user), audiences: answer.audiences })
 }

@@ -7,15 +7,18 @@ import { objectFromBody } from './body.ts'
 import * as discovery from './discovery.ts'
 import type { Handlers } from './handlers.ts'
 import { openapiV2, openapiV2Protobuf, openapiV3, openapiV3Index, protobufType, wantsProtobuf } from './openapi.ts'
+import { impersonated } from './impersonation.ts'
 import { type Connector, connectRequest } from './proxy/index.ts'
 import type { KindRegistry } from './registry.ts'
 import { resourceRequest } from './request.ts'
+import { type Authentication, discoveryPath, issuer, keysPath, type ServiceAccountTokens } from './tokens/tokens.ts'
 import { badRequest, internalError, methodNotAllowed, noSuchResource, StatusError, unauthorized } from './status.ts'
 
 /** What the router needs to know of its server. */
 export interface RouterOptions {
   handlers: Handlers
   connector: Connector
+  tokens: ServiceAccountTokens
   kinds: KindRegistry
   token: string
   users: ReadonlyArray<{ name: string; token: string }>
@@ -130,8 +133,8 @@ async function route(
   }
   if (request.kind.review !== undefined) {
     const object = await objectFromBody(message, request.kind)
-    const userOf = (token: string): User | undefined => userOfToken(options, token)
-    return respondJson(response, request.kind.review(object, { user, userOf }, new Date()), 201)
+    const asker = { user, authenticate: authentication(options) }
+    return respondJson(response, request.kind.review(object, asker, new Date()), 201)
   }
   const answer = await options.handlers.handle(request, response)
   options.beforeAnswer()
@@ -149,14 +152,31 @@ function urlOf(target: string): URL {
   }
 }
 
-/** Who sends a request: by its token; nobody in particular without one. The function throws StatusError 401 for a wrong token. */
-const authenticator =
+/** Who sends a request, or as whom: by its token; nobody in particular without one. The function throws StatusError 401 for a wrong token, 403. */
+const authenticator = (options: RouterOptions): ((message: IncomingMessage) => User) => {
+  const authenticate = authentication(options)
+  return (message) => {
+    const { authorization } = message.headers
+    if (authorization === undefined) return impersonated(anonymous, message)
+    const answer = authenticate(authorization.replace(/^Bearer /, ''), [])
+    if ('error' in answer) throw unauthorized()
+    return impersonated(answer.user, message)
+  }
+}
+
+const wrongToken = 'invalid bearer token'
+
+/** Whom a token stands for; the words about one that is no good are those of a real server. */
+const authentication =
   (options: RouterOptions) =>
-  ({ headers }: IncomingMessage): User => {
-    if (headers.authorization === undefined) return anonymous
-    const user = userOfToken(options, headers.authorization.replace(/^Bearer /, ''))
-    if (user === undefined) throw unauthorized()
-    return user
+  (token: string, audiences: readonly string[]): Authentication => {
+    const user = userOfToken(options, token)
+    const wanted = audiences.length === 0 ? [issuer] : audiences
+    // A token that is kept in a file is for the API alone.
+    if (user !== undefined) return wanted.includes(issuer) ? { user, audiences: [issuer] } : { error: wrongToken }
+    const answer = options.tokens.authenticate(token, wanted, new Date())
+    if (answer === undefined) return { error: wrongToken }
+    return 'error' in answer ? { error: `[${wrongToken}, ${answer.error}]` } : answer
   }
 
 /** Compares every token in constant time. */
@@ -179,6 +199,7 @@ function isStatic(path: string): boolean {
   const depth = path.split('/').filter((segment) => segment !== '').length
   if (/^\/api(\/|$)/.test(path)) return depth <= 2
   if (/^\/apis(\/|$)/.test(path)) return depth <= 3
+  if (path === discoveryPath || path === keysPath) return true
   return path === '/' || path.startsWith('/openapi/') || openPaths.has(path)
 }
 
@@ -187,6 +208,9 @@ function staticAnswer(message: IncomingMessage, response: ServerResponse, url: U
   const { accept } = message.headers
   if (health.test(path)) return respond(response, 200, 'text/plain; charset=utf-8', 'ok')
   if (path === '/version') return respondJson(response, version)
+  if (path === discoveryPath) return respondJson(response, options.tokens.discovery(options.serverAddress))
+  if (path === keysPath)
+    return respond(response, 200, 'application/jwk-set+json', JSON.stringify(options.tokens.keys()))
   if (path.startsWith('/openapi/')) return openapi(response, path, accept, options.kinds)
   if ((path === '/api' || path === '/apis') && discovery.wantsAggregated(accept))
     return respond(

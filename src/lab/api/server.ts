@@ -12,6 +12,7 @@ import { type Dial, dialFromHere } from './proxy/dial.ts'
 import { Connector } from './proxy/index.ts'
 import { router, upgrader } from './routes.ts'
 import { MemoryStore } from './store.ts'
+import { ServiceAccountTokens } from './tokens/tokens.ts'
 import { WatchHub } from './watch.ts'
 
 export interface ApiOptions {
@@ -86,9 +87,11 @@ async function start(
   const { advertise } = options
   const identity = await serverIdentity(options.dir, [...ownNames, ...addresses(store, advertise?.address)])
   const hub = new WatchHub(store, () => journal.flush(), onError)
+  const tokens = new ServiceAccountTokens(store, options.dir)
   const listening = { serverAddress: '' }
   const routing = {
-    handlers: new Handlers(store, hub),
+    handlers: new Handlers(store, hub, tokens),
+    tokens,
     connector: new Connector(store, options.dial ?? dialFromHere, await kubeletClientIdentity(options.dir)),
     kinds: store.kinds,
     token,

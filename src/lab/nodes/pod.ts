@@ -45,6 +45,9 @@ export interface Container {
   command?: string[]
   args?: string[]
   workingDir?: string
+  /** It reads what `kubectl attach -i` and `kubectl run -i` send; `stdinOnce`: the first of them to leave ends its input. */
+  stdin?: boolean
+  stdinOnce?: boolean
   ports?: { name?: string; containerPort: number; protocol?: string }[]
   env?: EnvVar[]
   envFrom?: { prefix?: string; configMapRef?: ObjectRef; secretRef?: ObjectRef }[]

@@ -10,6 +10,7 @@ APIServiceCondition lastTransitionTime:t message:s reason:s status:s type:s
 APIServiceReference name:s namespace:s port:i
 APIServiceSpec caBundle:y group:s groupPriorityMinimum:i insecureSkipTLSVerify:b service:APIServiceReference version:s versionPriority:i
 APIServiceStatus conditions:[APIServiceCondition]
+AuthenticationTokenRequest spec:TokenRequestSpec status:TokenRequestStatus
 AWSElasticBlockStoreVolumeSource fsType:s partition:i readOnly:b volumeID:s
 Affinity nodeAffinity:NodeAffinity podAffinity:PodAffinity podAntiAffinity:PodAntiAffinity
 AggregationRule clusterRoleSelectors:[LabelSelector]
@@ -21,6 +22,7 @@ AzureDiskVolumeSource cachingMode:s diskName:s diskURI:s fsType:s kind:s readOnl
 AzureFilePersistentVolumeSource readOnly:b secretName:s secretNamespace:s shareName:s
 AzureFileVolumeSource readOnly:b secretName:s shareName:s
 Binding target:ObjectReference
+BoundObjectReference apiVersion:s kind:s name:s uid:s
 CSIDriver spec:CSIDriverSpec
 CSIDriverSpec attachRequired:b fsGroupPolicy:s nodeAllocatableUpdatePeriodSeconds:l podInfoOnMount:b requiresRepublish:b seLinuxMount:b storageCapacity:b tokenRequests:[TokenRequest] volumeLifecycleModes:[s] serviceAccountTokenInSecrets:b
 CSINode spec:CSINodeSpec
@@ -365,6 +367,8 @@ Sysctl name:s value:s
 TCPSocketAction host:s port:x
 Taint effect:s key:s timeAdded:t value:s
 TokenRequest audience:s expirationSeconds:l
+TokenRequestSpec audiences:[s] boundObjectRef:BoundObjectReference expirationSeconds:l
+TokenRequestStatus expirationTimestamp:t token:s
 Toleration effect:s key:s operator:s tolerationSeconds:l value:s
 TopologySelectorLabelRequirement key:s values:[s]
 TopologySelectorTerm matchLabelExpressions:[TopologySelectorLabelRequirement]

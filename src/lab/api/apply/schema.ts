@@ -7,6 +7,7 @@ import { rootTypes, typeNamed } from './types.ts'
 const renamed: Readonly<Record<string, string>> = {
   'events.k8s.io/v1/Event': 'EventsEvent',
   'autoscaling/v1/HorizontalPodAutoscaler': 'HorizontalPodAutoscalerV1',
+  'authentication.k8s.io/v1/TokenRequest': 'AuthenticationTokenRequest',
 }
 
 const groups: ReadonlySet<string> = new Set([
@@ -26,6 +27,7 @@ const groups: ReadonlySet<string> = new Set([
   'node.k8s.io',
   'apiextensions.k8s.io',
   'apiregistration.k8s.io',
+  'authentication.k8s.io',
 ])
 
 /** The schema of a kind: of the table, or of its CRD; undefined where neither is known. */

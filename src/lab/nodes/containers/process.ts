@@ -16,6 +16,8 @@ export interface ProcessSpec {
   command: readonly string[]
   env: Readonly<Record<string, string>>
   cwd: string
+  /** It gets an input that somebody may write to later (`openInput`). */
+  stdin?: boolean
 }
 
 /**
@@ -38,10 +40,18 @@ export const startErrorCode = 128
 /** Records its pid and joins the cgroup, then becomes the program. The shim must not wait for ever for a pipe, thus the program does not get it. */
 const begin = 'echo $$ > "$0/pid" && echo $$ > "$1/cgroup.procs" && shift && exec "$@"'
 const shim = 'begin=$1; shift; /bin/sh -c "$begin" "$0" "$@" 3>&-; echo $? > "$0/exit"'
+/**
+ * The same with an input that does not end before `endInput`: a process of the container holds a named pipe open, as does the shim until then.
+ */
+const inputHolder = 'echo $$ > "$0/cgroup.procs" && exec /bin/sleep infinity'
+const shimWithInput = `cgroup=$2; /bin/sh -c '${inputHolder}' "$cgroup" > /dev/null 2>&1 3>&- & holder=$!
+echo $holder > "$0/stdin.pid"; exec 4>&-
+begin=$1; shift; /bin/sh -c "$begin" "$0" "$@" 3>&- < "$0/stdin"; code=$?; kill $holder 2> /dev/null; echo $code > "$0/exit"`
 /** Looks for the program with the PATH of its environment, inside of the pod. */
 const run = `command -v -- "$0" > /dev/null 2>&1 || exit ${startErrorCode}; exec "$0" "$@"`
 
 const O_RDWR_NONBLOCK = constants.O_RDWR | constants.O_NONBLOCK
+const O_WRONLY_NONBLOCK = constants.O_WRONLY | constants.O_NONBLOCK
 const O_RDONLY_NONBLOCK = constants.O_RDONLY | constants.O_NONBLOCK
 
 /** Starts a program. */
@@ -52,21 +62,22 @@ export async function startProcess(spec: ProcessSpec, log: LogFile): Promise<Con
   createCgroup(containerCgroup(spec.podUid, spec.container))
   await mustRun(
     'mkfifo',
-    pipes.map((name) => join(dir, name)),
+    [...pipes, ...(spec.stdin ? ['stdin'] : [])].map((name) => join(dir, name)),
   )
   const [out = -1, err = -1, alive = -1] = pipes.map((name) => openSync(join(dir, name), O_RDWR_NONBLOCK))
   // Read ends first: whatever is written from the start is found.
   const running = attachProcess(spec, log)
   const inside = enterCommand(spec.holderPid, spec.cwd, ['/bin/sh', '-c', run, ...spec.command])
   const cgroupDir = join(cgroupMount, containerCgroup(spec.podUid, spec.container))
-  const child = spawn('/bin/sh', ['-c', shim, dir, begin, cgroupDir, ...inside], {
+  const input = spec.stdin ? [openSync(join(dir, 'stdin'), O_RDWR_NONBLOCK)] : []
+  const child = spawn('/bin/sh', ['-c', spec.stdin ? shimWithInput : shim, dir, begin, cgroupDir, ...inside], {
     env: spec.env,
-    stdio: ['ignore', out, err, alive],
+    stdio: ['ignore', out, err, alive, ...input],
     detached: true,
   })
   child.once('error', () => {})
   child.unref()
-  for (const fd of [out, err, alive]) closeSync(fd)
+  for (const fd of [out, err, alive, ...input]) closeSync(fd)
   return running
 }
 
@@ -90,6 +101,25 @@ export function attachProcess(spec: Pick<ProcessSpec, 'podUid' | 'container'>, l
     ended: ended(),
     signal: (signal) => sendSignal(dir, signal),
     kill: () => killCgroup(cgroup),
+  }
+}
+
+/** The input of a container's program; undefined where it has none, or has ended. */
+export function openInput(podUid: string, container: string): Socket | undefined {
+  try {
+    const fd = openSync(join(processDir({ podUid, container }), 'stdin'), O_WRONLY_NONBLOCK)
+    return new Socket({ fd, readable: false, writable: true })
+  } catch {
+    return undefined
+  }
+}
+
+/** Lets the input of a container's program end as soon as nobody writes to it any more. */
+export function endInput(podUid: string, container: string): void {
+  try {
+    process.kill(Number(readFileSync(join(processDir({ podUid, container }), 'stdin.pid'), 'utf8')))
+  } catch {
+    // It has ended already.
   }
 }
 

@@ -125,7 +125,8 @@ export class ProgramContainer {
     }
     this.#removeOldLogs()
     const { podUid, holderPid } = this.#place()
-    const running = await startProcess({ podUid, holderPid, container: this.container.name, command, env, cwd }, log)
+    const { name: container, stdin = false } = this.container
+    const running = await startProcess({ podUid, holderPid, container, command, env, cwd, stdin }, log)
     this.#kept = { ...this.#kept, restart: this.view.restart, env, cwd, command }
     this.#change({ state: { running: { startedAt: rfc3339(new Date()) } }, ready: false, started: false })
     this.#host.event('Normal', 'Started', `Started container ${this.container.name}`)

@@ -57,16 +57,35 @@ export class PodHandlers {
     })
   }
 
-  /** Shows what a container says from now on. What it reads is not ours to write to. */
-  async attach(socket: WebSocket, place: Place): Promise<void> {
+  /** Shows what a container says from now on, and passes on what it is to read, if it reads (`stdin: true`). */
+  async attach(socket: WebSocket, place: Place, query: URLSearchParams): Promise<void> {
     const channels = channelsOn(socket)
     await this.#finishing(channels, place, async (pod) => {
       this.#enter(pod, place.container)
       const options = { follow: true, timestamps: false, previous: false, tailLines: 0 }
-      for await (const piece of this.#logs.read(pod, place.container, options, untilClosed(socket)))
+      let isFed = !flag(query, 'input')
+      for await (const piece of this.#logs.read(pod, place.container, options, untilClosed(socket))) {
+        // The first piece is what was there before: from now on nothing is missed of what the input leads to.
+        if (!isFed) this.#feed(pod, place.container, channels)
+        isFed = true
         if (piece.length > 0) await new Promise<void>((resolve) => channels.stdout.write(piece, () => resolve()))
+      }
       channels.finish({ metadata: {}, status: 'Success' })
     })
+  }
+
+  #feed(pod: Pod, name: string, { stdin }: Channels): void {
+    const { uid } = pod.metadata
+    const input = this.#runtime.openInput(uid, name)
+    // It reads nothing: neither does a real one.
+    if (input === undefined) return void stdin.resume()
+    const once = pod.spec.containers.some((container) => container.name === name && container.stdinOnce === true)
+    input.on('error', () => stdin.resume())
+    input.once('finish', () => {
+      input.destroy()
+      if (once) this.#runtime.endInput(uid, name)
+    })
+    stdin.pipe(input)
   }
 
   async portForward(

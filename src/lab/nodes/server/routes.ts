@@ -79,7 +79,7 @@ export class Routes {
     if (path === 'exec' && place.container !== '')
       return { sockets: this.#channels, run: (socket) => this.#handlers.exec(socket, place, searchParams) }
     if (path === 'attach' && place.container !== '')
-      return { sockets: this.#channels, run: (socket) => this.#handlers.attach(socket, place) }
+      return { sockets: this.#channels, run: (socket) => this.#handlers.attach(socket, place, searchParams) }
     if (path === 'portForward' && place.pod !== '')
       return {
         sockets: this.#forwards,

@@ -14,6 +14,7 @@ import type { AddressInfo } from 'node:net'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ApiClient } from '../../../kube/client.ts'
@@ -65,6 +66,9 @@ describe("a kubelet's port, asked by kubectl through the API", () => {
       child.stdin?.end(input)
     })
   const kubectl = (...args: string[]): Promise<Ended> => runKubectl('kubectl', args)
+  /** What the program of the container `web` reads. */
+  const programInput = new PassThrough()
+  let inputEnded = false
 
   beforeAll(async () => {
     api = await startApi({ dir: join(dir, 'api') })
@@ -79,6 +83,10 @@ describe("a kubelet's port, asked by kubectl through the API", () => {
       runtime: {
         logPath,
         netnsPath: () => '/proc/thread-self/ns/net',
+        openInput: () => programInput,
+        endInput: () => {
+          inputEnded = true
+        },
         enter: (_uid, container) =>
           container === 'web'
             ? {
@@ -98,7 +106,13 @@ describe("a kubelet's port, asked by kubectl through the API", () => {
       daemonEndpoints: { kubeletEndpoint: { Port: kubelet.port } },
     }
     api.store.create('nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node1' }, status })
-    const containers = ['web', 'sidecar'].map((name) => ({ name, image: 'x', ports: [{ containerPort: 80 }] }))
+    const containers = ['web', 'sidecar'].map((name) => ({
+      name,
+      image: 'x',
+      ports: [{ containerPort: 80 }],
+      stdin: true,
+      stdinOnce: true,
+    }))
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', namespace: 'default' } }
     api.store.create('pods', { ...pod, spec: { containers, nodeName: 'node1' } })
     report([{ ...running, name: 'web' }])
@@ -257,6 +271,15 @@ describe("a kubelet's port, asked by kubectl through the API", () => {
     }, 5_000)
     child.kill()
     expect(shown).not.toContain('again')
+  })
+
+  it('attach passes on what the program is to read, to the end', async () => {
+    const child = spawn('kubectl', ['--kubeconfig', kubeconfig, 'attach', '-i', 'web', '-c', 'web'])
+    const read: string[] = []
+    programInput.on('data', (data: Buffer) => read.push(data.toString()))
+    child.stdin.end('words\n')
+    await vi.waitFor(() => expect([read.join(''), inputEnded]).toEqual(['words\n', true]), 5_000)
+    child.kill()
   })
 
   describe.skipIf(!isRoot)('port-forward (needs root: enters a network namespace)', () => {
