@@ -21,6 +21,7 @@ export interface Libc {
   send(fd: number, data: Buffer, length: number, flags: number): number
   sendto(fd: number, data: Buffer, length: number, flags: number, address: Buffer, addressLength: number): number
   recv(fd: number, data: Buffer, length: number, flags: number): number
+  recvfrom(fd: number, data: Buffer, length: number, flags: number, from: Buffer, fromLengthInOut: Buffer): number
   close(fd: number): number
   setns(fd: number, type: number): number
   open(path: string, flags: number): number
@@ -53,6 +54,7 @@ const prototypesOfLibc: Record<keyof Libc, string> = {
   send: 'int64_t send(int fd, void *data, size_t length, int flags)',
   sendto: 'int64_t sendto(int fd, void *data, size_t length, int flags, void *address, uint32_t addressLength)',
   recv: 'int64_t recv(int fd, void *data, size_t length, int flags)',
+  recvfrom: 'int64_t recvfrom(int fd, void *data, size_t length, int flags, void *from, void *fromLength)',
   close: 'int close(int fd)',
   setns: 'int setns(int fd, int type)',
   open: 'int open(const char *path, int flags)',
@@ -100,6 +102,15 @@ function bindAll<T>(library: Koffi.LibraryHandle, prototypes: Record<keyof T & s
 export function libc(): Libc {
   loadedLibc ??= bindAll<Libc>(koffi().load(null), prototypesOfLibc)
   return loadedLibc
+}
+
+/** Gives back to the kernel what malloc holds and nobody uses: malloc_trim(3) of glibc; other libraries have none, and nothing happens. */
+export function trimMalloc(): void {
+  try {
+    koffi().load(null).func('int malloc_trim(size_t pad)')(0)
+  } catch {
+    // musl gives back by itself.
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { expect, it } from 'vitest'
-import { listeningPorts } from './listeners.ts'
+import { listeningPorts, listeningPortsGently } from './listeners.ts'
 
 it('finds the ports at which processes of a name listen, over both families', async () => {
   const own = readFileSync('/proc/self/comm', 'utf8').trim()
@@ -14,6 +14,7 @@ it('finds the ports at which processes of a name listen, over both families', as
   )
   const ports = servers.map((server) => (server.address() as AddressInfo).port)
   expect(listeningPorts(own)).toEqual(expect.arrayContaining(ports))
+  expect(await listeningPortsGently(own)).toEqual(listeningPorts(own))
   expect(listeningPorts('no-such-command')).toEqual([])
   for (const server of servers) server.close()
 })

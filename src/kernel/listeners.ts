@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { breathe } from './netlink/dump.ts'
 
 /** TCP_LISTEN of include/net/tcp_states.h, as proc(5) shows it. */
 const LISTEN = '0A'
@@ -8,8 +9,31 @@ const LISTEN = '0A'
  * process has gone or belongs to somebody else, counts as nothing.
  */
 export function listeningPorts(command: string): number[] {
+  const search = searchListeners(command)
+  for (;;) {
+    const { done, value } = search.next()
+    if (done) return value
+  }
+}
+
+/** The same, with the event loop running in between: a node has thousands of processes, each of which takes some 20 µs. */
+export async function listeningPortsGently(command: string): Promise<number[]> {
+  const search = searchListeners(command)
+  for (;;) {
+    const { done, value } = search.next()
+    if (done) return value
+    await breathe()
+  }
+}
+
+/** Processes looked at in one go. */
+const PROCESSES_AT_ONCE = 50
+
+/** Stops after so many processes; returns what it found. */
+function* searchListeners(command: string): Generator<undefined, number[]> {
   const sockets = new Set<string>()
-  for (const pid of entriesOf('/proc')) {
+  for (const [count, pid] of entriesOf('/proc').entries()) {
+    if (count % PROCESSES_AT_ONCE === PROCESSES_AT_ONCE - 1) yield
     if (!/^\d+$/.test(pid) || textOf(`/proc/${pid}/comm`).trim() !== command) continue
     for (const fd of entriesOf(`/proc/${pid}/fd`)) {
       const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1]

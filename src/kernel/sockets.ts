@@ -52,11 +52,21 @@ export interface ConnectTarget {
  * 10.0.0.1:80` (EHOSTUNREACH after three seconds of ARP,
  * if the namespace's lo is up; ETIMEDOUT after the kernel's two minutes: use setTimeout). It may be returned from http.request's `createConnection`.
  */
-export function connectTcp(ns: NetworkNamespace, target: ConnectTarget): Socket {
+export const connectTcp = (ns: NetworkNamespace, target: ConnectTarget): Socket => connectStream(ns, target, 0)
+
+/**
+ * As `connectTcp`, an SCTP association in one-to-one style (RFC 6458 §4): Node takes it for a connection of TCP, and reads messages as a stream of bytes.
+ * @throws KernelError EPROTONOSUPPORT where the kernel has no SCTP
+ */
+export const connectSctp = (ns: NetworkNamespace, target: ConnectTarget): Socket =>
+  connectStream(ns, target, IPPROTO_SCTP)
+
+function connectStream(ns: NetworkNamespace, target: ConnectTarget, protocol: number): Socket {
   const { address, port, localAddress } = target
   sockaddr(address, port)
   const family = isIPv6(address) ? AF_INET6 : AF_INET
-  const fd = ns.run(() => check(libc().socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'socket'))
+  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
+  const fd = ns.run(() => check(libc().socket(family, type, protocol), 'socket'))
   // net.Socket takes the unconnected socket as its handle; connect() then uses that handle instead of making one out here.
   const socket = orClose(fd, () => new Socket({ fd }))
   return socket.connect({ host: address, port, ...(localAddress !== undefined && { localAddress }) })

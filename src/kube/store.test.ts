@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Change, ObjectStore, type StoreOptions } from './store.ts'
+import { type Change, followStore, ObjectStore, type StoreOptions } from './store.ts'
 
 interface Thing {
   tags: readonly string[]
@@ -71,6 +71,31 @@ describe('ObjectStore', () => {
     store.delete('brief')
     flush()
     expect(batches.slice(1)).toEqual([new Map([['moved', { old: thing(1), now: thing(3) }]])])
+  })
+
+  it('tells who follows it also of what came and went in between, since others may have read it', () => {
+    const { store, flush } = makeStore({ equal: sameThing })
+    store.replaceAll([['kept', thing(1)]])
+    const told: [string, unknown, unknown][] = []
+    const stop = followStore(store, (changes) => {
+      for (const [key, { old, now }] of changes) told.push([key, old, now])
+    })
+    flush()
+    told.length = 0
+    store.set('kept', thing(2))
+    store.set('kept', thing(1))
+    store.set('brief', thing(3))
+    store.delete('brief')
+    flush()
+    expect(told).toEqual([
+      ['kept', thing(2), thing(1)],
+      ['brief', thing(3), undefined],
+    ])
+    stop()
+    store.set('kept', thing(4))
+    store.set('kept', thing(5))
+    flush()
+    expect(told).toHaveLength(2)
   })
 
   it('keeps the stored object where an update is equal', () => {

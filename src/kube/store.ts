@@ -11,6 +11,9 @@ export type Changes<T> = ReadonlyMap<string, Change<T>>
 
 export type ChangeListener<T> = (changes: Changes<T>) => void
 
+/** Told of values that came and went between two deliveries. */
+export type PassedListener<T> = (passed: readonly (readonly [key: string, object: T])[]) => void
+
 export interface StoreOptions<T> {
   /** Name → the values that an object is found under; pure, over fields that `equal` looks at. */
   indexes?: Record<string, (object: T) => readonly string[]>
@@ -39,6 +42,9 @@ export class ObjectStore<T> {
   readonly #equal: (a: T, b: T) => boolean
   readonly #schedule: (deliver: () => void) => void
   readonly #subscriptions = new Set<Subscription<T>>()
+  readonly #passedListeners = new Set<PassedListener<T>>()
+  /** Values that came and went since the last delivery, if anybody asks for them. */
+  #passed: [key: string, object: T][] = []
   /** Key → the value last delivered. */
   #before = new Map<string, T | undefined>()
   /** Keys written more than once since then: only those may be back where they were. */
@@ -122,6 +128,15 @@ export class ObjectStore<T> {
     return () => void this.#subscriptions.delete(subscription)
   }
 
+  /**
+   * Subscribes to what changes leave out: values that were replaced before anybody was told of them. Reads see them, so what was worked out from one, because another store
+   * had news, has to be worked out again. Called before the listeners of the same delivery; returns the unsubscribe function.
+   */
+  onPassed(listener: PassedListener<T>): () => void {
+    this.#passedListeners.add(listener)
+    return () => void this.#passedListeners.delete(listener)
+  }
+
   #index(name: string): Index<T> {
     const index = this.#indexes.get(name)
     if (index) return index
@@ -134,8 +149,10 @@ export class ObjectStore<T> {
 
   #touch(key: string, old: T | undefined): void {
     if (!this.#synced) return
-    if (this.#before.has(key)) this.#again.add(key)
-    else this.#before.set(key, old)
+    if (this.#before.has(key)) {
+      this.#again.add(key)
+      if (old !== undefined && this.#passedListeners.size > 0) this.#passed.push([key, old])
+    } else this.#before.set(key, old)
     this.#wake()
   }
 
@@ -152,16 +169,14 @@ export class ObjectStore<T> {
     const subscriptions = Array.from(this.#subscriptions)
     const everything = subscriptions.some(({ fresh }) => fresh) ? this.#everything() : changes
     const errors: unknown[] = []
+    const passed = this.#passed.splice(0)
+    for (const listener of passed.length === 0 ? [] : this.#passedListeners) attempt(() => listener(passed), errors)
     for (const subscription of subscriptions) {
       const batch = subscription.fresh ? everything : changes
       const nothingNew = !subscription.fresh && changes.size === 0
       subscription.fresh = false
       if (nothingNew || !this.#subscriptions.has(subscription)) continue
-      try {
-        subscription.listener(batch)
-      } catch (error) {
-        errors.push(error)
-      }
+      attempt(() => subscription.listener(batch), errors)
     }
     if (errors.length > 0) throw errors[0]
   }
@@ -189,4 +204,26 @@ export class ObjectStore<T> {
     for (const [key, now] of this.#objects) changes.set(key, { old: undefined, now })
     return changes
   }
+}
+
+function attempt(call: () => void, errors: unknown[]): void {
+  try {
+    call()
+  } catch (error) {
+    errors.push(error)
+  }
+}
+
+/**
+ * onChange for who plans from several stores: a value that came and went between two deliveries is told as well, as a change from it to what is there now. Without that a
+ * plan that read it, when another store had news, would never be made again.
+ */
+export function followStore<T>(store: ObjectStore<T>, listener: ChangeListener<T>): () => void {
+  const stops = [
+    store.onPassed((passed) => {
+      for (const [key, old] of passed) listener(new Map([[key, { old, now: store.get(key) }]]))
+    }),
+    store.onChange(listener),
+  ]
+  return () => stops.forEach((stop) => stop())
 }

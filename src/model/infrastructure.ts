@@ -1,6 +1,6 @@
-import { type CIDR, parseAddress } from './ip.ts'
+import { type CIDR, familyOf, parseAddress } from './ip.ts'
 import { anyContains } from './ranges.ts'
-import { addressText, type Finding, isOlder, type Protocol, type Service, serviceKey } from './services.ts'
+import { addressText, type Finding, isOlder, type Protocol, type Service, sameFamily, serviceKey } from './services.ts'
 
 /** A port by which people and control planes reach a node. No Service takes it away from a node's address (promise 1). */
 export interface ManagementPort {
@@ -23,11 +23,15 @@ export const managementPorts: readonly ManagementPort[] = [
 export interface Infrastructure {
   /** Addresses in here are ClusterIPs, whoever else claims them. */
   readonly serviceCIDRs: readonly CIDR[]
+  /** Addresses in here are pods', and those by which nodes reach them. */
+  readonly clusterCIDRs: readonly CIDR[]
   /** Name of the Node whose InternalIP or ExternalIP it is. */
   nodeWith(address: string): string | undefined
   /** Name of a device of this node that has it. */
   deviceWith(address: string): string | undefined
   isGateway(address: string): boolean
+  /** The broadcast address of a network of this node, or the network's own. */
+  isBroadcast(address: string): boolean
   /** Does this node ask it for names? */
   isNameServer(address: string): boolean
   /** Ports at which the API answers there. */
@@ -57,6 +61,9 @@ export function whyNotTaken(
   const at = addressText(address, port, protocol)
   const refuse = (reason: string, why: string): Finding => ({ reason, message: `${at} is not translated: ${why}` })
   if (isSpecial(address)) return refuse('AddressIsSpecial', `${address} has a meaning of its own on every host`)
+  if (infrastructure.isBroadcast(address)) {
+    return refuse('AddressIsBroadcast', `${address} means all hosts of a network that this node is in`)
+  }
   if (inServiceCIDR(infrastructure, address)) {
     return refuse('AddressInServiceCIDR', `${address} is in the service CIDR, whose addresses are ClusterIPs`)
   }
@@ -78,6 +85,22 @@ export function whyNotTaken(
 }
 
 /**
+ * Why an external or load-balancer address is not this Service's: a pod has it, or the bridge or tunnel of a node, which no Node object tells. Not asked of ClusterIPs: the flag may
+ * be wider than the pods' range is.
+ */
+export function whyPodKeeps(
+  { clusterCIDRs }: Pick<Infrastructure, 'clusterCIDRs'>,
+  address: string,
+  port: number,
+  protocol: Protocol,
+): Finding | undefined {
+  const parsed = parseAddress(address)
+  if (parsed === undefined || !anyContains(clusterCIDRs, parsed)) return undefined
+  const message = `${addressText(address, port, protocol)} is not translated: ${address} is in the cluster CIDR, whose addresses are pods'`
+  return { reason: 'AddressInClusterCIDR', message }
+}
+
+/**
  * Why an address of a Node and a port are not this Service's: an older one has the port as node port. The other way round the older one has the address, and the node port is
  * not served there: see takenFromNodePort.
  */
@@ -89,7 +112,11 @@ export function whyNodePortStays(
   protocol: Protocol,
 ): Finding | undefined {
   if (holderOf(infrastructure, address) === undefined) return undefined
-  const older = oldestBefore(service, infrastructure.nodePortServices(port, protocol))
+  // A node port is served in the families of which its Service has an address.
+  const rivals = [...infrastructure.nodePortServices(port, protocol)].filter(({ clusterIPs }) =>
+    clusterIPs.some(sameFamily(familyOf(address))),
+  )
+  const older = oldestBefore(service, rivals)
   if (older === undefined) return undefined
   const message = `${addressText(address, port, protocol)} is not translated: it is a node port of ${serviceKey(older)}, which is older`
   return { reason: 'AddressIsNodePort', message }

@@ -67,7 +67,10 @@ describe('IPv6', () => {
     ['::1', '::1'],
     ['1:0:0:2:0:0:0:3', '1:0:0:2::3'],
     ['1:0:2:3:4:5:6:7', '1:0:2:3:4:5:6:7'],
-    ['::ffff:192.0.2.1', '::ffff:c000:201'],
+    // As the kernel's tables are read: what was written must be found again.
+    ['::ffff:c000:201', '::ffff:192.0.2.1'],
+    ['::c000:201', '::192.0.2.1'],
+    ['::1:2:3', '::1:2:3'],
   ])('%s is spelt %s', (text, canonical) => {
     expect(canonicalIP(text)).toBe(canonical)
   })

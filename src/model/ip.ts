@@ -81,7 +81,7 @@ function groupsOf(text: string, isEnd: boolean): number[] | undefined {
   return groups
 }
 
-/** In the canonical form: RFC 5952 for IPv6, as Go's netip writes it. */
+/** In the canonical form: RFC 5952 for IPv6, with a dotted tail for ::/96 and ::ffff:0:0/96, as the kernel's tables are read (inet_ntop(3)): one spelling everywhere. */
 export function formatAddress({ family, number }: Address): string {
   if (family === 'IPv4') return formatIPv4(Number(number))
   const groups = Array.from({ length: 8 }, (_, i) => Number((number >> BigInt(112 - 16 * i)) & 0xffffn).toString(16))
@@ -93,6 +93,10 @@ export function formatAddress({ family, number }: Address): string {
   ]
   const longest = zeros.toSorted((a, b) => b[0].length - a[0].length || a.index - b.index)[0]
   if (longest === undefined) return groups.join(':')
+  const isMapped = longest[0].length === 5 && groups[5] === 'ffff'
+  if (longest.index === 0 && (longest[0].length === 6 || isMapped)) {
+    return `::${isMapped ? 'ffff:' : ''}${formatIPv4(Number(number & 0xffff_ffffn))}`
+  }
   return `${groups.slice(0, longest.index).join(':')}::${groups.slice(longest.index + longest[0].length).join(':')}`
 }
 

@@ -8,8 +8,10 @@ import type { Protocol, Service } from './services.ts'
 /** This node is 172.30.0.11, another 172.30.0.12; the router is .1, which is also asked for names; the API is at 172.30.0.5:7443. */
 const infrastructure: Infrastructure = {
   serviceCIDRs: ['10.43.0.0/16', 'fd43::/112'].flatMap((text) => parseCIDR(text) ?? []),
+  clusterCIDRs: ['10.42.0.0/16', 'fd42::/56'].flatMap((text) => parseCIDR(text) ?? []),
   nodeWith: (address) => ({ '172.30.0.11': 'n1', '172.30.0.12': 'n2', 'fd30::12': 'n2' })[address],
   deviceWith: (address) => (address === '192.168.7.1' ? 'eth1' : undefined),
+  isBroadcast: (address) => address === '172.30.0.255',
   isGateway: (address) => address === '172.30.0.1',
   isNameServer: (address) => address === '172.30.0.1' || address === '9.9.9.9',
   apiPortsAt: (address) => (address === '172.30.0.5' ? [7443] : []),
@@ -137,6 +139,14 @@ describe('addresses of a Service port', () => {
     ['the names of a gateway', { externalIPs: ['172.30.0.1'] }, { port: 53 }, 'AddressIsNameServer'],
     ['a name server', { loadBalancerIPs: ['9.9.9.9'] }, { port: 53, protocol: 'UDP' }, 'AddressIsNameServer'],
     ['an address of the service CIDR', { externalIPs: ['10.43.7.7'] }, {}, 'AddressInServiceCIDR'],
+    ['an address of a pod', { externalIPs: ['10.42.1.7'] }, {}, 'AddressInClusterCIDR'],
+    [
+      "a node's address among pods",
+      { loadBalancerIPs: ['fd42::1'] },
+      { port: 22, family: 'IPv6' },
+      'AddressInClusterCIDR',
+    ],
+    ['the broadcast address of a network', { externalIPs: ['172.30.0.255'] }, {}, 'AddressIsBroadcast'],
     ['loopback', { externalIPs: ['127.0.0.1'] }, {}, 'AddressIsSpecial'],
     ['link-local', { externalIPs: ['fe80::1'] }, { family: 'IPv6' }, 'AddressIsSpecial'],
     ['the unspecified address', { externalIPs: ['0.0.0.0'] }, {}, 'AddressIsSpecial'],
@@ -210,5 +220,17 @@ describe("a node port and a node's address with the same port", () => {
     expect(one(front, asNodePort)).toEqual([['ClusterIP', 'NodePort'], ['NodePortTakenHere']])
     const younger = { ...shop, createdMs: 7 }
     expect(one(younger, external)).toEqual([['ClusterIP'], ['AddressIsNodePort']])
+  })
+
+  it('do not meet where the node port is of the other family alone', () => {
+    const six = { ...front, createdMs: 1, clusterIPs: ['fd43::10'] }
+    const infrastructure = { ...both, nodePortServices: () => [six] }
+    const { addresses, refusals } = serviceEntry(
+      shop,
+      { name: '', protocol: 'TCP', ...external },
+      'IPv4',
+      infrastructure,
+    )
+    expect([addresses.map(({ kind }) => kind), refusals]).toEqual([['ClusterIP', 'LoadBalancerIP'], []])
   })
 })

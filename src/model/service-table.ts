@@ -6,6 +6,7 @@ import {
   whyNodePortStays,
   whyNotNodePort,
   whyNotTaken,
+  whyPodKeeps,
 } from './infrastructure.ts'
 import { type CIDR, type Family, parseAddress, parseCIDR } from './ip.ts'
 import { type AddressRange, anyContains, mergeRanges } from './ranges.ts'
@@ -187,6 +188,7 @@ const whyNotOutside = (
   address: string,
 ): Finding | undefined =>
   whyNotTaken(infrastructure, address, port, protocol) ??
+  whyPodKeeps(infrastructure, address, port, protocol) ??
   whyNodePortStays(infrastructure, service, address, port, protocol)
 
 const outside = (kind: AddressKind, service: Service, port: ServicePort, address: string): ServiceAddress => ({

@@ -24,6 +24,38 @@ describe('decodeService', () => {
     expect(service(spec, over)).toBeUndefined()
   })
 
+  it('reads what no API server lets through so that it can do no harm', () => {
+    const ports = [
+      { name: 'http', port: 80, nodePort: 70_000 },
+      { name: 'http', port: 81 },
+      { name: 'a b', port: 82 },
+      { name: 'none' },
+      { name: 'text', port: '83' },
+      { name: 'large', port: 65_536 },
+      { name: 'icmp', port: 84, protocol: 'ICMP' },
+    ]
+    const timeoutSeconds = '60; flush ruleset'
+    const spec = {
+      type: 'Something',
+      ports,
+      sessionAffinity: 'ClientIP',
+      sessionAffinityConfig: { clientIP: { timeoutSeconds } },
+      externalTrafficPolicy: 7,
+      loadBalancerSourceRanges: [null, '10.0.0.0/8'],
+      healthCheckNodePort: -1,
+    }
+    expect(service(spec)).toMatchObject({
+      type: 'ClusterIP',
+      ports: [{ name: 'http', protocol: 'TCP', port: 80, nodePort: 0 }],
+      affinitySeconds: 10_800,
+      externalTrafficPolicy: 'Cluster',
+      loadBalancerSourceRanges: ['null', '10.0.0.0/8'],
+      healthCheckNodePort: 0,
+    })
+    expect(service({}, { metadata: { name: 'a b' } })).toBeUndefined()
+    expect(service({}, { metadata: { name: 'x'.repeat(64) } })).toBeUndefined()
+  })
+
   it('8 spells addresses as the kernel does, and leaves out what is none', () => {
     expect(
       service({

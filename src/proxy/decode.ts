@@ -27,15 +27,27 @@ export type Decoded<T> = { key: string; value: T } | undefined
 const proxyNameLabel = 'service.kubernetes.io/service-proxy-name'
 /** ServiceAffinity's default timeout (core/v1 DefaultClientIPServiceAffinitySeconds). */
 const defaultAffinitySeconds = 10_800
+/** Its longest (core/v1 MaxClientIPServiceAffinitySeconds): a day. */
+const longestAffinitySeconds = 86_400
 const none: readonly never[] = []
+
+// What an API server checks itself is checked again here, since all of it becomes elements and comments of the kernel's tables: an object
+// from elsewhere (an API without validation, one written around it) must not get stuck half-way.
+const isPort = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535
+const isProtocol = (value: unknown): value is ServicePort['protocol'] =>
+  value === 'TCP' || value === 'UDP' || value === 'SCTP'
+/** Names of objects and ports: letters, digits and the marks between them (RFC 1123), 63 at most. */
+const isName = (value: unknown): value is string => typeof value === 'string' && /^[A-Za-z0-9._-]{0,63}$/.test(value)
 
 /** Services that another proxy serves (label service.kubernetes.io/service-proxy-name) are not for us; nor are those without a ClusterIP. */
 export function decodeService(raw: ApiService): Decoded<Service> {
   const { metadata, spec } = raw
   if (metadata.labels?.[proxyNameLabel] !== undefined || spec.type === 'ExternalName') return undefined
+  if (!isName(metadata.name) || !isName(metadata.namespace ?? '')) return undefined
   const clusterIPs = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : [])
   if (clusterIPs.length === 0 || clusterIPs[0] === 'None') return undefined
-  const type = spec.type ?? 'ClusterIP'
+  const type = spec.type === 'NodePort' || spec.type === 'LoadBalancer' ? spec.type : 'ClusterIP'
   const value: Service = {
     namespace: metadata.namespace ?? '',
     name: metadata.name,
@@ -44,26 +56,38 @@ export function decodeService(raw: ApiService): Decoded<Service> {
     clusterIPs: canonical(clusterIPs),
     externalIPs: canonical(spec.externalIPs ?? none),
     loadBalancerIPs: type === 'LoadBalancer' ? canonical(ingressIPs(raw)) : none,
-    ports: (spec.ports ?? []).map(decodePort),
+    ports: decodePorts(spec.ports ?? none),
     affinitySeconds: affinitySecondsOf(spec),
-    externalTrafficPolicy: spec.externalTrafficPolicy ?? 'Cluster',
-    internalTrafficPolicy: spec.internalTrafficPolicy ?? 'Cluster',
-    loadBalancerSourceRanges: spec.loadBalancerSourceRanges ?? none,
-    healthCheckNodePort: type === 'LoadBalancer' ? (spec.healthCheckNodePort ?? 0) : 0,
+    externalTrafficPolicy: spec.externalTrafficPolicy === 'Local' ? 'Local' : 'Cluster',
+    internalTrafficPolicy: spec.internalTrafficPolicy === 'Local' ? 'Local' : 'Cluster',
+    // What is no text stays an entry, which is no CIDR and lets nobody in: fewer entries would let in more.
+    loadBalancerSourceRanges: spec.loadBalancerSourceRanges?.map(String) ?? none,
+    healthCheckNodePort: type === 'LoadBalancer' && isPort(spec.healthCheckNodePort) ? spec.healthCheckNodePort : 0,
   }
   return { key: serviceKey(value), value }
 }
 
-const decodePort = (port: NonNullable<ApiService['spec']['ports']>[number]): ServicePort => ({
-  name: port.name ?? '',
-  protocol: port.protocol ?? 'TCP',
-  port: port.port,
-  nodePort: port.nodePort ?? 0,
-})
+/** A port without a number or with an unknown protocol is left out, as is a second one of the same name. */
+function decodePorts(ports: NonNullable<ApiService['spec']['ports']> | readonly never[]): readonly ServicePort[] {
+  const decoded: ServicePort[] = []
+  for (const { name: given, protocol: spoken, port, nodePort } of ports) {
+    const name = given ?? ''
+    const protocol = spoken ?? 'TCP'
+    if (!isName(name) || !isPort(port) || !isProtocol(protocol) || decoded.some((one) => one.name === name)) continue
+    decoded.push({ name, protocol, port, nodePort: isPort(nodePort) ? nodePort : 0 })
+  }
+  if (decoded.some(({ nodePort }) => nodePort !== 0)) return exact(decoded)
+  return knownServicePorts.use(JSON.stringify(decoded), () => exact(decoded))
+}
+
+/** Without node ports, most Services have the ports of many others: one array serves them all. */
+const knownServicePorts = new LruMap<readonly ServicePort[]>(1000)
 
 function affinitySecondsOf({ sessionAffinity, sessionAffinityConfig }: ApiService['spec']): number {
   if (sessionAffinity !== 'ClientIP') return 0
-  return sessionAffinityConfig?.clientIP?.timeoutSeconds ?? defaultAffinitySeconds
+  const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds
+  const isValid = Number.isInteger(seconds) && Number(seconds) >= 1 && Number(seconds) <= longestAffinitySeconds
+  return isValid ? Number(seconds) : defaultAffinitySeconds
 }
 
 const ingressIPs = ({ status }: ApiService): string[] =>
@@ -82,7 +106,7 @@ export function decodeSlice(raw: ApiSlice): Decoded<EndpointSlice> {
   const labels = raw.metadata.labels ?? {}
   const service = labels['kubernetes.io/service-name']
   const family = raw.addressType
-  if (service === undefined || family === 'FQDN') return undefined
+  if (service === undefined || (family !== 'IPv4' && family !== 'IPv6')) return undefined
   if (labels[proxyNameLabel] !== undefined || labels['service.kubernetes.io/headless'] !== undefined) return undefined
   const namespace = raw.metadata.namespace ?? ''
   const value: EndpointSlice = {
@@ -100,9 +124,10 @@ export function decodeSlice(raw: ApiSlice): Decoded<EndpointSlice> {
 const knownPorts = new LruMap<EndpointSlice['ports']>(1000)
 
 function decodeSlicePorts({ ports }: ApiSlice): EndpointSlice['ports'] {
-  const decoded = (ports ?? []).flatMap(({ name, protocol, port }) =>
-    port ? [{ name: name ?? '', protocol: protocol ?? 'TCP', port }] : [],
-  )
+  const decoded = (ports ?? []).flatMap(({ name, protocol, port }) => {
+    const spoken = protocol ?? 'TCP'
+    return isPort(port) && isProtocol(spoken) ? [{ name: name ?? '', protocol: spoken, port }] : []
+  })
   return knownPorts.use(JSON.stringify(decoded), () => exact(decoded))
 }
 
@@ -115,12 +140,12 @@ function decodeEndpoint(
 ): SliceEndpoint | undefined {
   const address = canonicalIP(addresses[0] ?? '')
   if (address === undefined || familyOf(address) !== family) return undefined
-  const ready = conditions?.ready ?? true
-  const terminating = conditions?.terminating ?? false
+  const ready = conditions?.ready !== false
+  const terminating = conditions?.terminating === true
   const endpoint: SliceEndpoint = {
     address,
     ready,
-    serving: conditions?.serving ?? ready,
+    serving: typeof conditions?.serving === 'boolean' ? conditions.serving : ready,
     terminating,
     nodeName: nodeName ?? '',
   }
@@ -136,7 +161,9 @@ export function decodeNode({ metadata, spec, status }: ApiNode): { key: string; 
   const found = status?.addresses ?? []
   const addresses = ['InternalIP', 'ExternalIP'].flatMap((type) => found.filter((address) => address.type === type))
   const zone = metadata.labels?.['topology.kubernetes.io/zone']
-  const podCIDRs = spec?.podCIDRs ?? (spec?.podCIDR ? [spec.podCIDR] : none)
+  const podCIDRs = (spec?.podCIDRs ?? [spec?.podCIDR]).filter(
+    (text) => typeof text === 'string' && text !== '',
+  ) as string[]
   const value: ServiceNode = {
     name: metadata.name,
     addresses: canonical(addresses.map(({ address }) => address)),

@@ -26,6 +26,10 @@ export class ViewInfrastructure implements Infrastructure {
     return serviceCIDRsOf(this.#view)
   }
 
+  get clusterCIDRs(): readonly CIDR[] {
+    return this.#view.config.clusterCIDRs
+  }
+
   get nodeAddresses(): readonly string[] {
     return ownNode(this.#view)?.addresses ?? []
   }
@@ -55,6 +59,10 @@ export class ViewInfrastructure implements Infrastructure {
 
   isGateway(address: string): boolean {
     return this.#facts(address).some(({ kind }) => kind === 'gateway')
+  }
+
+  isBroadcast(address: string): boolean {
+    return this.#facts(address).some(({ kind }) => kind === 'broadcast')
   }
 
   isNameServer(address: string): boolean {

@@ -95,6 +95,32 @@ describe('the service CIDRs', () => {
     expect(entry(prepare)).toEqual([['10.96.0.0/16', '10.97.0.0/16'], []])
     expect(entry(prepare, 'IPv6')).toEqual([['fd96::/112'], []])
   })
+
+  it.each<[string, (view: ReturnType<typeof testView>) => void]>([
+    ['a node', () => {}],
+    ['a gateway', (view) => view.facts.set('g', { kind: 'gateway', address: '10.96.0.1' })],
+    ['a name server', (view) => view.facts.set('g', { kind: 'name-server', address: '10.96.0.1' })],
+    [
+      'the API',
+      (view) => view.slices.set('default/kubernetes-1', testSlice('kubernetes', [testEndpoint('10.96.0.1')])),
+    ],
+  ])('are not dropped where %s has an address in them', (name, prepare) => {
+    const range = name === 'a node' ? '172.30.0.0/16' : '10.96.0.0/16'
+    const both = (view: ReturnType<typeof testView>) => {
+      view.serviceCIDRs.set('kubernetes', cidrs(range, '10.43.0.0/16'))
+      prepare(view)
+    }
+    expect(entry(both)).toEqual([['10.43.0.0/16'], ['ServiceCIDRCoversNodes']])
+  })
+
+  it('are, where the name server that the node asks is a ClusterIP', () => {
+    const prepare = (view: ReturnType<typeof testView>) => {
+      view.serviceCIDRs.set('kubernetes', cidrs('10.43.0.0/16'))
+      view.services.set('default/dns', testService('dns', { clusterIPs: ['10.43.0.10'] }))
+      view.facts.set('n', { kind: 'name-server', address: '10.43.0.10' })
+    }
+    expect(entry(prepare)).toEqual([['10.43.0.0/16'], []])
+  })
 })
 
 describe('the view as infrastructure', () => {

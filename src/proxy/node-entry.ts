@@ -1,7 +1,15 @@
-import { type CIDR, cidrContains, type Family, parseAddress, parseCIDR } from '../model/ip.ts'
+import { type CIDR, cidrContains, type Family, formatCIDR, parseAddress, parseCIDR } from '../model/ip.ts'
 import { anyContains } from '../model/ranges.ts'
 import { apiService, type Finding, sameFamily } from '../model/services.ts'
-import { byKind, ownNode, primaryAddress, type ServiceView, serviceCIDRsOf } from './view.ts'
+import {
+  byAddress,
+  byKind,
+  bySlicesService,
+  ownNode,
+  primaryAddress,
+  type ServiceView,
+  serviceCIDRsOf,
+} from './view.ts'
 
 /** What the node as a whole says about Services in one family, for whatever mode. */
 export interface NodeEntry {
@@ -82,9 +90,49 @@ export interface ServiceCIDREntry {
 
 /**
  * Only where the API's own ClusterIP shows that this is the service CIDR, or a flag left at its default would cut off whoever really has those addresses
- * (promise 1). The API says so itself where it has ServiceCIDR objects.
+ * (promise 1). The API says so itself where it has ServiceCIDR objects. Nor where nodes, a gateway, a name server or the API have addresses in it.
  */
 export function serviceCIDREntry(view: ServiceView, family: Family): ServiceCIDREntry {
+  const { cidrs, refusals } = shownServiceCIDRs(view, family)
+  const free = cidrs.map((cidr) => ({ cidr, inside: someoneIn(view, cidr) }))
+  const covers = free.flatMap(({ cidr, inside }): Finding[] => {
+    if (inside === undefined) return []
+    const message = `the service CIDR ${formatCIDR(cidr)} holds ${inside}: unused addresses there are not dropped`
+    return [{ reason: 'ServiceCIDRCoversNodes', message }]
+  })
+  return {
+    cidrs: free.flatMap(({ cidr, inside }) => (inside === undefined ? [cidr] : [])),
+    refusals: [...refusals, ...covers],
+  }
+}
+
+/** In words: an address in the range by which nodes live, and that no Service has. Dropped, it would take nodes, names or the API from this one. */
+function someoneIn(view: ServiceView, cidr: CIDR): string | undefined {
+  const isInside = (address: string): boolean => {
+    const parsed = parseAddress(address)
+    return (
+      parsed !== undefined && cidrContains(cidr, parsed) && view.services.keysByIndex(byAddress, address).length === 0
+    )
+  }
+  for (const { name, addresses } of view.nodes.values()) {
+    const address = addresses.find(isInside)
+    if (address !== undefined) return `${address} of node ${name}`
+  }
+  for (const kind of ['gateway', 'name-server', 'api'] as const) {
+    for (const fact of view.facts.byIndex(byKind, kind)) {
+      if ('address' in fact && isInside(fact.address)) return `${fact.address}, a ${words[kind]} of this node`
+    }
+  }
+  for (const slice of view.slices.byIndex(bySlicesService, apiService)) {
+    const address = slice.endpoints.map((endpoint) => endpoint.address).find(isInside)
+    if (address !== undefined) return `${address}, where the API is`
+  }
+  return undefined
+}
+
+const words = { gateway: 'gateway', 'name-server': 'name server', api: 'API server' } as const
+
+function shownServiceCIDRs(view: ServiceView, family: Family): ServiceCIDREntry {
   const cidrs = serviceCIDRsOf(view).filter((cidr) => cidr.family === family)
   if (cidrs.length === 0 || view.serviceCIDRs.size > 0) return { cidrs, refusals: [] }
   const clusterIPs = view.services.get(apiService)?.clusterIPs

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { listeningPorts } from '../kernel/listeners.ts'
+import { listeningPorts, listeningPortsGently } from '../kernel/listeners.ts'
+import { routeProtocols } from '../kernel/names.ts'
 import type { NetworkNamespace } from '../kernel/network-namespace.ts'
 import { RT_TABLE_MAIN } from '../kernel/rtnetlink/constants.ts'
 import { KernelRouteNetlink } from '../kernel/rtnetlink/kernel.ts'
 import { type NetworkEvent, NetworkMonitor } from '../kernel/rtnetlink/monitor.ts'
 import type { Route } from '../kernel/rtnetlink/types.ts'
-import { canonicalIP } from '../model/ip.ts'
+import { configuredSshdPorts } from '../kernel/sshd-config.ts'
+import { canonicalIP, formatIPv4, parseIPv4 } from '../model/ip.ts'
 import { factKey, type NodeFact } from './facts.ts'
 import type { ServiceView } from './view.ts'
 
@@ -27,18 +29,26 @@ export class NodeFacts {
   #monitor: NetworkMonitor | undefined
   #timer: NodeJS.Timeout | undefined
   #scheduled = false
+  #fixed: readonly NodeFact[]
   /** What takes a walk through files. */
   #slow: readonly NodeFact[] = []
 
   constructor(options: NodeFactsOptions) {
     this.#options = options
+    this.#fixed = options.fixed ?? []
     this.#net = new KernelRouteNetlink(options.namespace)
   }
 
   /** Reads everything once. @throws KernelError */
   read(): void {
-    this.#slow = [...nameServers(), ...sshd()]
+    this.#slow = [...nameServers(), ...sshd(listeningPorts('sshd'))]
     this.#readKernel()
+  }
+
+  /** What `fixed` was is this now. */
+  setFixed(facts: readonly NodeFact[]): void {
+    this.#fixed = facts
+    this.#schedule()
   }
 
   /** Follows the kernel from now on, and reads everything once. @throws KernelError */
@@ -47,15 +57,12 @@ export class NodeFacts {
     this.#monitor = new NetworkMonitor({
       watch: ['addresses', 'routes'],
       onEvents: (events) => {
-        if (events.some(matters)) this.#schedule()
+        if (events.some((event) => this.#matters(event))) this.#schedule()
       },
       onLost: () => this.#schedule(),
       ...(namespace !== undefined && { namespace }),
     })
-    this.#timer = setInterval(() => {
-      this.#slow = [...nameServers(), ...sshd()]
-      this.#schedule()
-    }, lookAgainMs)
+    this.#timer = setInterval(() => void this.#lookAgain(), lookAgainMs)
     this.#timer.unref()
     this.read()
   }
@@ -64,6 +71,12 @@ export class NodeFacts {
     this.#monitor?.close()
     this.#monitor = undefined
     clearInterval(this.#timer)
+  }
+
+  async #lookAgain(): Promise<void> {
+    const ports = await listeningPortsGently('sshd')
+    this.#slow = [...nameServers(), ...sshd(ports)]
+    this.#schedule()
   }
 
   /** Many events become one reading. */
@@ -87,7 +100,7 @@ export class NodeFacts {
   }
 
   #readKernel(): void {
-    const facts = [...(this.#options.fixed ?? []), ...this.#addresses(), ...this.#gateways(), ...this.#slow]
+    const facts = [...this.#fixed, ...this.#addresses(), ...this.#gateways(), ...this.#slow]
     this.#options.view.facts.replaceAll(facts.map((fact) => [factKey(fact), fact]))
   }
 
@@ -95,36 +108,69 @@ export class NodeFacts {
   #addresses(): NodeFact[] {
     return this.#net.addresses().flatMap(({ dev, address }): NodeFact[] => {
       if (isLinkLocal(address)) return []
-      return [{ kind: 'address', address: address.slice(0, address.indexOf('/')), device: dev }]
+      const own: NodeFact = { kind: 'address', address: address.slice(0, address.indexOf('/')), device: dev }
+      return [own, ...broadcasts(address).map((one): NodeFact => ({ kind: 'broadcast', address: one, device: dev }))]
     })
   }
 
   #gateways(): NodeFact[] {
-    const routes = this.#net.routes({ table: RT_TABLE_MAIN }).filter(isDefault)
-    const hops = routes.flatMap(({ via, nextHops }) => [via, ...(nextHops ?? []).map((hop) => hop.via)])
-    return hops.flatMap((address) => (address === undefined ? [] : [{ kind: 'gateway', address }]))
+    const hops = new Set(this.#net.routes({ table: RT_TABLE_MAIN }).flatMap(hopsOf))
+    return Array.from(hops, (address) => ({ kind: 'gateway', address }))
+  }
+
+  /** Of routes other than the default one only those that lead to somebody new: a routing daemon changes thousands. A gateway that nothing leads to goes with the next look. */
+  #matters(event: NetworkEvent): boolean {
+    if (event.object === 'address') return !isLinkLocal(event.value.address)
+    if (event.object !== 'route') return false
+    const { facts } = this.#options.view
+    const isKnown = (address: string): boolean => facts.get(factKey({ kind: 'gateway', address })) !== undefined
+    return isDefault(event.value) || (event.op === 'new' && hopsOf(event.value).some((hop) => !isKnown(hop)))
   }
 }
 
 const isLinkLocal = (address: string): boolean => /^fe[89ab][0-9a-f]:/i.test(address)
 
-const matters = (event: NetworkEvent): boolean =>
-  event.object === 'address' ? !isLinkLocal(event.value.address) : event.object === 'route' && isDefault(event.value)
+/** Of a network with more than two addresses, RFC 3021; IPv6 has no broadcast. */
+function broadcasts(cidr: string): string[] {
+  const [text = '', length = ''] = cidr.split('/')
+  const address = parseIPv4(text)
+  const hosts = 2 ** (32 - Number(length))
+  if (address === undefined || hosts < 4) return []
+  const network = address - (address % hosts)
+  return [network, network + hosts - 1].map(formatIPv4)
+}
+
+/** Who is asked to pass packets on. The routes of our own pod network lead to nodes, which are known as such. */
+function hopsOf({ via, nextHops, protocol }: Route): string[] {
+  if (protocol === routeProtocols.fabric) return []
+  return [via, ...(nextHops ?? []).map((hop) => hop.via)].filter((hop) => hop !== undefined)
+}
 
 const isDefault = ({ dst }: Route): boolean => dst === '0.0.0.0/0' || dst === '::/0'
 
-/** resolv.conf(5). */
+/** resolv.conf(5); and where that names a resolver on this node, those that it asks in turn (systemd-resolved(8), NetworkManager.conf(5) rc-manager). */
+const resolvConfs = [
+  '/etc/resolv.conf',
+  '/run/systemd/resolve/resolv.conf',
+  '/run/NetworkManager/no-stub-resolv.conf',
+] as const
+
 function nameServers(): NodeFact[] {
-  let text = ''
-  try {
-    text = readFileSync('/etc/resolv.conf', 'utf8')
-  } catch {
-    return []
-  }
-  return [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].flatMap(([, found]): NodeFact[] => {
-    const address = canonicalIP(found ?? '')
-    return address === undefined ? [] : [{ kind: 'name-server', address }]
-  })
+  const found = resolvConfs.flatMap((path) => nameServersIn(textOf(path)))
+  return Array.from(new Set(found), (address) => ({ kind: 'name-server', address }))
 }
 
-const sshd = (): NodeFact[] => listeningPorts('sshd').map((port) => ({ kind: 'sshd', port }))
+/** Addresses of the lines `nameserver`, in canonical spelling. */
+export const nameServersIn = (text: string): string[] =>
+  [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].flatMap(([, found]) => canonicalIP(found ?? '') ?? [])
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+const sshd = (listening: readonly number[]): NodeFact[] =>
+  Array.from(new Set([...listening, ...configuredSshdPorts()]), (port) => ({ kind: 'sshd', port }))

@@ -77,6 +77,11 @@ describe('what a change touches', () => {
       [],
     ],
     [
+      "another node's address in the service CIDR: that",
+      (view) => view.nodes.set('n3', { name: 'n3', addresses: ['10.43.7.7'] }),
+      ['@service-cidrs'],
+    ],
+    [
       'a gateway: who wants it, and the node',
       (view) => view.facts.set('gateway', { kind: 'gateway', address: '203.0.113.5' }),
       ['@node', web],

@@ -1,8 +1,10 @@
-import type { Family } from '../model/ip.ts'
+import { followStore } from '../kube/store.ts'
+import { type Family, parseAddress } from '../model/ip.ts'
+import { anyContains } from '../model/ranges.ts'
 import { apiService, type Service, sameFamily, servicePortKey } from '../model/services.ts'
 import type { Subject } from '../reconcile/types.ts'
 import type { ServiceNode } from './decode.ts'
-import { byAddress, byExternalPort, byNodePort, portText, type ServiceView } from './view.ts'
+import { byAddress, byExternalPort, byNodePort, portText, type ServiceView, serviceCIDRsOf } from './view.ts'
 
 /** What belongs to the node as a whole: its addresses, what counts as a pod, the ports that stay its own. */
 export const nodeSubject: Subject = '@node'
@@ -17,9 +19,8 @@ export function* allSubjects(view: ServiceView): Generator<Subject> {
   for (const [key, service] of view.services.entries()) yield* subjectsOf(key, service)
 }
 
-export function* subjectsOf(key: string, service: Service | undefined): Generator<Subject> {
-  for (const port of service?.ports ?? []) yield servicePortKey(key, port.name)
-}
+export const subjectsOf = (key: string, service: Service | undefined): readonly Subject[] =>
+  service?.ports.map(({ name }) => servicePortKey(key, name)) ?? []
 
 /** Calls back with the subjects of one family that a change of the view touches; returns the unsubscribe function. */
 export function followView(
@@ -28,17 +29,18 @@ export function followView(
   touch: (subjects: Iterable<Subject>) => void,
 ): () => void {
   const stops = [
-    view.services.onChange((changes) => {
+    followStore(view.services, (changes) => {
       const subjects = new Set<Subject>()
       if (changes.has(apiService)) subjects.add(serviceCIDRSubject)
       for (const [key, { old, now }] of changes) {
+        for (const service of [old, now]) if (isFact(view, service)) subjects.add(serviceCIDRSubject)
         for (const subject of subjectsOf(key, old)) subjects.add(subject)
         for (const subject of subjectsOf(key, now)) subjects.add(subject)
         for (const subject of rivalsOf(view, old, now)) subjects.add(subject)
       }
       touch(subjects)
     }),
-    view.slices.onChange((changes) => {
+    followStore(view.slices, (changes) => {
       const subjects = new Set<Subject>()
       const infrastructure: string[] = []
       for (const { old, now } of changes.values()) {
@@ -46,30 +48,38 @@ export function followView(
           if (slice === undefined || slice.family !== family) continue
           const key = `${slice.namespace}/${slice.service}`
           for (const subject of subjectsOf(key, view.services.get(key))) subjects.add(subject)
-          if (key === apiService) infrastructure.push(...slice.endpoints.map(({ address }) => address))
+          if (key === apiService) {
+            infrastructure.push(...slice.endpoints.map(({ address }) => address))
+          }
         }
       }
-      for (const subject of subjectsAt(view, infrastructure)) subjects.add(subject)
+      for (const subject of livingAt(view, infrastructure)) subjects.add(subject)
       touch(subjects)
     }),
-    view.nodes.onChange((changes) => {
+    followStore(view.nodes, (changes) => {
       const own = changes.get(view.config.nodeName)
       if (own !== undefined) touch(new Set(allSubjects(view)))
       const moved = [...changes.values()].flatMap(({ old, now }) => movedAddresses(old, now))
-      if (own === undefined && moved.length > 0) touch(subjectsAt(view, moved.filter(sameFamily(family))))
+      if (own === undefined && moved.length > 0) {
+        touch(livingAt(view, moved.filter(sameFamily(family))))
+      }
     }),
-    view.facts.onChange((changes) => {
+    followStore(view.facts, (changes) => {
       const facts = [...changes.values()].flatMap(({ old, now }) => [old ?? [], now ?? []].flat())
       if (facts.some((fact) => !('address' in fact))) touch(new Set(allSubjects(view)))
       else {
         const addresses = facts.flatMap((fact) => ('address' in fact ? [fact.address] : []))
-        touch(new Set([nodeSubject, ...subjectsAt(view, addresses.filter(sameFamily(family)))]))
+        touch(new Set([nodeSubject, ...livingAt(view, addresses.filter(sameFamily(family)))]))
       }
     }),
-    view.serviceCIDRs.onChange(() => touch(new Set(allSubjects(view)))),
+    followStore(view.serviceCIDRs, () => touch(new Set(allSubjects(view)))),
   ]
   return () => stops.forEach((stop) => stop())
 }
+
+/** A ClusterIP that the node asks for names, or for the API: whether its range may be dropped hangs on it (node-entry.ts). */
+const isFact = (view: ServiceView, service: Service | undefined): boolean =>
+  service?.clusterIPs.some((address) => view.facts.keysByIndex(byAddress, address).length > 0) ?? false
 
 function movedAddresses(old: ServiceNode | undefined, now: ServiceNode | undefined): readonly string[] {
   const before = old?.addresses ?? []
@@ -86,6 +96,14 @@ function subjectsAt(view: ServiceView, addresses: readonly string[]): Set<Subjec
     }
   }
   return subjects
+}
+
+/** The same, and the service CIDRs if they hold one: whether they may be dropped hangs on who lives there (node-entry.ts). */
+function livingAt(view: ServiceView, addresses: readonly string[]): Set<Subject> {
+  const subjects = subjectsAt(view, addresses)
+  const cidrs = serviceCIDRsOf(view)
+  const inside = addresses.map(parseAddress).some((address) => address !== undefined && anyContains(cidrs, address))
+  return inside ? subjects.add(serviceCIDRSubject) : subjects
 }
 
 /** Those that ask for a port of a Node's address that was, or is now, a node port of this Service; and the other way round. */

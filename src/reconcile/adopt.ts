@@ -26,6 +26,7 @@ export async function adopt({ target, part, numbers, subjects, entries, log }: C
 
 /** What was adopted and nobody wants, nor has planned away: it leaves. */
 export function disown({ entries, subjects, settling }: Core): void {
+  if (entries.have === 0) return
   for (const entry of entries.all()) {
     if (entry.have === undefined || entry.want !== undefined || entry.dirtyBy !== undefined) continue
     const writer = subjects.writerOf(entry)

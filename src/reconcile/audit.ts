@@ -1,5 +1,5 @@
 import type { Core } from './core.ts'
-import { type Entry, entryId } from './entries.ts'
+import { type Entry, entryId, seen, written } from './entries.ts'
 import type { FoundItem } from './types.ts'
 
 const breatheEvery = 20_000
@@ -35,8 +35,9 @@ async function* differing(core: Core, serial: number): AsyncGenerator<Entry> {
     if (epochs.serial !== epoch) return
     for (const found of piece) {
       const entry = entries.at(found)
-      entry.seen = serial
-      if (entry.written === serial || entry.have?.value === found.value) continue
+      if (entry.audited === written(serial)) continue
+      entry.audited = seen(serial)
+      if (entry.have?.value === found.value) continue
       correct(core, entry, found)
       yield entry
     }
@@ -45,7 +46,7 @@ async function* differing(core: Core, serial: number): AsyncGenerator<Entry> {
   for (const entry of entries.all()) {
     if (++count % breatheEvery === 0) await new Promise((resolve) => setImmediate(resolve))
     if (epochs.serial !== epoch) return
-    if (entry.have === undefined || entry.seen === serial || entry.written === serial) continue
+    if (entry.have === undefined || entry.audited >= seen(serial)) continue
     correct(core, entry, undefined)
     yield entry
   }

@@ -10,25 +10,17 @@ export interface Piece {
 
 /** The changes that one transaction needs: removals from the last stage to the first, then additions from the first to the last. */
 export function transactionOf(entries: Iterable<Entry>): Change[] {
-  const removals: Change[] = []
-  const additions: Change[] = []
-  let stages = 0
-  let last: number | undefined
+  const removals: Entry[] = []
+  const additions: Entry[] = []
   for (const entry of entries) {
     if (entry.dirtyBy === undefined) continue
-    if (entry.have !== undefined) removals.push(removalOf(entry))
-    if (entry.want !== undefined) additions.push(additionOf(entry))
-    const { stage } = entry.kind.spec
-    if (stage !== last) stages++
-    last = stage
+    if (entry.have !== undefined) removals.push(entry)
+    if (entry.want !== undefined) additions.push(entry)
   }
-  if (stages > 1) {
-    const stage = stagesBy(entries)
-    removals.sort((a, b) => stage(b) - stage(a))
-    additions.sort((a, b) => stage(a) - stage(b))
-  }
-  for (const addition of additions) removals.push(addition)
-  return removals
+  const changes: Change[] = []
+  for (const stage of byStage(removals).reverse()) for (const entry of stage) changes.push(removalOf(entry))
+  for (const stage of byStage(additions)) for (const entry of stage) changes.push(additionOf(entry))
+  return changes
 }
 
 /** The changes of entries of one stage, for a target that acknowledges each: a changed value is a removal that its addition follows. */
@@ -85,10 +77,21 @@ const removalsAfter = 1e6
 const stepOfEntry = ({ want, kind }: Entry): number =>
   want === undefined ? removalsAfter - kind.spec.stage : kind.spec.stage
 
-function stagesBy(entries: Iterable<Entry>): (change: Change) => number {
-  const stages = new Map<string, number>()
-  for (const { kind } of entries) stages.set(kind.name, kind.spec.stage)
-  return ({ item }) => stages.get(item.kind) ?? 0
+/** In one list for each stage, ascending, each in the order in which they came. */
+function byStage(entries: readonly Entry[]): Entry[][] {
+  const stages = new Map<number, Entry[]>()
+  let last: Entry[] = []
+  let lastStage: number | undefined
+  for (const entry of entries) {
+    const { stage } = entry.kind.spec
+    if (stage !== lastStage) {
+      last = stages.get(stage) ?? []
+      if (last.length === 0) stages.set(stage, last)
+      lastStage = stage
+    }
+    last.push(entry)
+  }
+  return [...stages].sort(([a], [b]) => a - b).map(([, list]) => list)
 }
 
 const removalOf = ({ have, haveOwner }: Entry): Change => change('delete', have as Item, haveOwner)

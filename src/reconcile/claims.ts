@@ -1,11 +1,18 @@
 import type { SubjectState } from './subjects.ts'
 import type { Rank, Refusal } from './types.ts'
 
-interface Claim {
+/** A claim that more than one subject wants. */
+class Contest {
   readonly name: string
   winner: SubjectState
-  /** All who want it, the winner too; absent while it is one. */
-  contenders: Set<SubjectState> | undefined
+  /** All who want it, the winner too. */
+  readonly contenders: Set<SubjectState>
+
+  constructor(name: string, winner: SubjectState) {
+    this.name = name
+    this.winner = winner
+    this.contenders = new Set([winner])
+  }
 }
 
 /** A claim passed from one subject (if any) to another (if any). */
@@ -13,8 +20,9 @@ export type Passed = (claim: string, from: SubjectState | undefined, to: Subject
 
 /** Who wants which claim, and who has won it: a claim is won or lost whole. */
 export class Claims {
-  readonly #claims = new Map<string, Claim>()
-  readonly #contested = new Set<Claim>()
+  /** Who wants it alone, as nearly always, or all who do. */
+  readonly #claims = new Map<string, SubjectState | Contest>()
+  readonly #contests = new Set<Contest>()
   readonly #passed: Passed
 
   constructor(passed: Passed) {
@@ -22,53 +30,55 @@ export class Claims {
   }
 
   holds(state: SubjectState, claim: string): boolean {
-    return (this.#claims.get(claim)?.winner ?? state) === state
+    const found = this.#claims.get(claim) ?? state
+    return (found instanceof Contest ? found.winner : found) === state
   }
 
   /** A subject wants a claim, or still wants it and may have another rank by now. */
   contend(name: string, state: SubjectState): void {
-    const claim = this.#claims.get(name)
-    if (claim === undefined) {
-      this.#claims.set(name, { name, winner: state, contenders: undefined })
-      return
-    }
-    const { winner } = claim
-    if (claim.contenders === undefined) {
-      if (winner === state) return
-      claim.contenders = new Set([winner])
-      this.#contested.add(claim)
-    }
-    claim.contenders.add(state)
-    const best = winner === state ? bestOf(claim.contenders) : beats(state, winner) ? state : winner
-    if (best === winner) return
-    claim.winner = best
-    this.#passed(name, winner, best)
+    const found = this.#claims.get(name)
+    if (found === undefined) this.#claims.set(name, state)
+    else if (found !== state) this.#enter(found instanceof Contest ? found : this.#open(name, found), state)
   }
 
   /** A subject no longer wants a claim; the best of the others is promoted. */
   leave(name: string, state: SubjectState): void {
-    const claim = this.#claims.get(name)
-    if (claim === undefined) return
-    const { contenders } = claim
-    if (contenders === undefined) {
-      if (claim.winner === state) this.#claims.delete(name)
+    const contest = this.#claims.get(name)
+    if (!(contest instanceof Contest)) {
+      if (contest === state) this.#claims.delete(name)
       return
     }
-    contenders.delete(state)
-    const wasWinner = claim.winner === state
-    if (wasWinner) claim.winner = bestOf(contenders)
-    if (contenders.size === 1) {
-      claim.contenders = undefined
-      this.#contested.delete(claim)
+    contest.contenders.delete(state)
+    const wasWinner = contest.winner === state
+    if (wasWinner) contest.winner = bestOf(contest.contenders)
+    if (contest.contenders.size === 1) {
+      this.#contests.delete(contest)
+      this.#claims.set(name, contest.winner)
     }
-    if (wasWinner) this.#passed(name, undefined, claim.winner)
+    if (wasWinner) this.#passed(name, undefined, contest.winner)
+  }
+
+  #open(name: string, winner: SubjectState): Contest {
+    const contest = new Contest(name, winner)
+    this.#claims.set(name, contest)
+    this.#contests.add(contest)
+    return contest
+  }
+
+  #enter(contest: Contest, state: SubjectState): void {
+    const { winner, contenders } = contest
+    contenders.add(state)
+    const best = winner === state ? bestOf(contenders) : beats(state, winner) ? state : winner
+    if (best === winner) return
+    contest.winner = best
+    this.#passed(contest.name, winner, best)
   }
 
   /** One refusal for each claim that a subject lost. Costs what is contested, not what is claimed. */
   *lost(): Generator<Refusal> {
-    for (const { name, winner, contenders } of this.#contested) {
+    for (const { name, winner, contenders } of this.#contests) {
       const message = `${name} belongs to ${winner.subject}, which is older`
-      for (const { subject } of contenders ?? []) {
+      for (const { subject } of contenders) {
         if (subject !== winner.subject) yield { subject, reason: 'ClaimedByOlderObject', message }
       }
     }

@@ -26,10 +26,13 @@ export interface Entry {
   /** Scratch of whoever walks a set of entries: a stamp, and a position. */
   mark: number
   slot: number
-  /** The audit that saw it, and the audit during which it was written. */
-  seen: number
-  written: number
+  /** The last audit that need not look at it any more, for it saw it, or it was written meanwhile: see `seen` and `written`. */
+  audited: number
 }
+
+/** Marks of audit number `serial`, for Entry.audited: what is not below `seen` is done with, and `written` cannot be judged. */
+export const seen = (serial: number): number => 2 * serial
+export const written = (serial: number): number => 2 * serial + 1
 
 /** All entries of one reconciler, and which of them differ. */
 export class Entries implements KnownItems {
@@ -150,6 +153,5 @@ const newEntry = (kind: Kind, key: string): Entry => ({
   refs: 0,
   mark: 0,
   slot: 0,
-  seen: 0,
-  written: 0,
+  audited: 0,
 })

@@ -1,4 +1,4 @@
-import type { SubjectState, Subjects } from './subjects.ts'
+import { type HeldNumber, heldNumber, type SubjectState, type Subjects } from './subjects.ts'
 import type { LearntNumber, Subject } from './types.ts'
 
 /**
@@ -13,7 +13,7 @@ export class Numbers {
 
   /** The number of (subject, name), allocated at the first call; `plan` is the plan that asks. */
   get(state: SubjectState, name: string, plan: number): number {
-    const held = state.numbers?.find((one) => one.name === name)
+    const held = heldNumber(state, name)
     if (held === undefined) return hold(state, name, this.#allocate(), plan)
     held.used = plan
     return held.number
@@ -27,7 +27,7 @@ export class Numbers {
       if (number > highest) highest = number
       if (owner.has(number)) continue
       const state = subjects.at(subject)
-      if (state.numbers?.some((one) => one.name === name)) continue
+      if (heldNumber(state, name) !== undefined) continue
       owner.set(number, subject)
       hold(state, name, number, 0)
     }
@@ -38,10 +38,15 @@ export class Numbers {
 
   /** Gives back the numbers that a subject's last plan did not ask for; call when everything that it wants is acknowledged. */
   release(state: SubjectState): void {
-    const held = state.numbers
-    if (held === undefined || held.every(({ used }) => used >= state.plan)) return
-    state.numbers = held.filter(({ used }) => used >= state.plan)
-    for (const { number, used } of held) if (used < state.plan) this.#free.push(number)
+    let before: HeldNumber | undefined
+    for (let held = state.numbers; held !== undefined; held = held.next) {
+      if (held.used >= state.plan) before = held
+      else {
+        this.#free.push(held.number)
+        if (before === undefined) state.numbers = held.next
+        else before.next = held.next
+      }
+    }
   }
 
   #allocate(): number {
@@ -56,8 +61,6 @@ export class Numbers {
 }
 
 function hold(state: SubjectState, name: string, number: number, plan: number): number {
-  const held = { name, number, used: plan }
-  // An array that grows by push has room for sixteen more.
-  state.numbers = state.numbers === undefined ? [held] : [...state.numbers, held]
+  state.numbers = { name, number, used: plan, next: state.numbers }
   return number
 }

@@ -1,5 +1,5 @@
 import type { Core } from './core.ts'
-import type { SubjectState } from './subjects.ts'
+import { heldNumber, type SubjectState } from './subjects.ts'
 import type { Plan, Previous, Refusal, Subject } from './types.ts'
 import { WakeHeap } from './wake-heap.ts'
 import { PlanConflict } from './wanted.ts'
@@ -14,7 +14,7 @@ export class Planner {
   readonly #touched = new Set<Subject>()
   readonly #wake = new WakeHeap<Subject>()
   readonly #refusals = new Map<Subject, readonly Refusal[]>()
-  readonly #counted = new Set<Subject>()
+  #planned = 0
   #plan = 0
   #lastTickMs = Number.NEGATIVE_INFINITY
 
@@ -24,7 +24,9 @@ export class Planner {
 
   /** Subjects that want something, or are refused something. */
   get subjects(): number {
-    return this.#counted.size
+    let count = this.#planned
+    for (const subject of this.#refusals.keys()) if (!wantsSomething(this.#core.subjects.get(subject))) count++
+    return count
   }
 
   get touched(): number {
@@ -92,8 +94,10 @@ export class Planner {
       // Handed out once: a plan that fails half-way may have changed it.
       state.memo = undefined
       const plan = part.plan(subject, previous, now())
+      const wanting = wantsSomething(state)
       if (plan.delta === undefined) wanted.replace(state, plan.items, plan.rank)
       else wanted.patch(state, plan.delta, plan.rank)
+      this.#planned += Number(wantsSomething(state)) - Number(wanting)
       state.memo = plan.memo
       state.plan = number
       state.more = plan.more ?? false
@@ -104,7 +108,6 @@ export class Planner {
       // What the subject has stays: one odd object must not stop the others.
       const message = error instanceof Error ? error.message : String(error)
       this.#refusals.set(subject, [{ subject, reason: 'PlanFailed', message }])
-      this.#counted.add(subject)
       this.#wake.set(subject, now() + brokenPlanMs)
       log('error', 'a subject could not be planned', { subject, error: message })
       return true
@@ -117,11 +120,11 @@ export class Planner {
       items: state.items,
       memo: state.memo,
       number: (name) => numbers.get(state, name, plan),
-      held: (name) => state.numbers?.find((one) => one.name === name)?.number,
+      held: (name) => heldNumber(state, name)?.number,
     }
   }
 
-  #note({ subject, items }: SubjectState, { refusals, wakeAtMs }: Plan): void {
+  #note({ subject }: SubjectState, { refusals, wakeAtMs }: Plan): void {
     const refused = refusals !== undefined && refusals.length > 0
     if (refused)
       this.#refusals.set(
@@ -130,7 +133,7 @@ export class Planner {
       )
     else this.#refusals.delete(subject)
     this.#wake.set(subject, wakeAtMs)
-    if (items.length > 0 || refused) this.#counted.add(subject)
-    else this.#counted.delete(subject)
   }
 }
+
+const wantsSomething = (state: SubjectState | undefined): boolean => state?.planned === true && state.items.length > 0

@@ -8,7 +8,7 @@ import { loseItems } from './epochs.ts'
 import { Planner } from './planner.ts'
 import { settle } from './settle.ts'
 import { type ReconcilerStatus, statusOf } from './status.ts'
-import type { Change, Prepared, Subject } from './types.ts'
+import type { Change, Effect, Prepared, Subject } from './types.ts'
 import { Writer } from './writer.ts'
 
 export type { ReconcilerStatus } from './status.ts'
@@ -165,6 +165,11 @@ export class Reconciler {
   /** Called after each run with the subjects that were planned, written or lost: ask isCommitted(). Returns the unsubscribe function. */
   onCommit(listener: CommitListener): () => void {
     return this.#core.commits.listen(listener)
+  }
+
+  /** Effects of what the part learns besides its items' changes. They run later, by themselves. */
+  addEffects(effects: Iterable<Effect>): void {
+    this.#core.effects.add(effects)
   }
 
   /** When the effects that could run have run; those that wait for a retry are left. */

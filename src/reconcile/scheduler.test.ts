@@ -73,6 +73,28 @@ describe('Scheduler', () => {
     await vi.waitFor(() => expect(audit.mock.calls.length).toBeGreaterThan(1), 5_000)
   })
 
+  it('audits again soon after a repair, and leaves time after an audit that found nothing', async () => {
+    scheduler.close()
+    const times: number[] = []
+    let found = 1
+    vi.spyOn(reconciler, 'suspect', 'get').mockReturnValue(true)
+    vi.spyOn(reconciler, 'audit').mockImplementation(async () => {
+      times.push(performance.now())
+      const before = process.cpuUsage()
+      for (let spent = 0; spent < 5_000; ) {
+        const { user, system } = process.cpuUsage(before)
+        spent = user + system
+      }
+      return found
+    })
+    scheduler = new Scheduler(reconciler, { pollMs: 5, auditMs: 60_000 })
+    await vi.waitFor(() => expect(times.length).toBeGreaterThan(5), 5_000)
+    found = 0
+    const soon = times.length
+    await vi.waitFor(() => expect(times.length).toBe(soon + 3), 10_000)
+    expect((times.at(-1) ?? 0) - (times.at(-2) ?? 0)).toBeGreaterThan(80)
+  })
+
   it('tries again what was refused', async () => {
     target.refuses.add('b')
     wanted.add('b')

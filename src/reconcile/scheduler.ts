@@ -13,9 +13,13 @@ export interface SchedulerOptions {
   onRun?: () => void
 }
 
+/** An audit that found nothing to repair is followed by a pause of so many times the processor time that it took. */
+const idleShare = 20
+
 /**
  * Runs a reconciler: a touch is written at once (while a run is under way, touches gather for the next one), wake-ups and retries on time, an
- * audit when somebody else has written and every now and then anyway. Audits take at most a twentieth of the time.
+ * audit when somebody else has written and every now and then anyway. Audits that find nothing take at most a twentieth of the time: others may write all day what is
+ * none of ours. Whoever changed something of ours may do so again at once.
  */
 export class Scheduler {
   readonly #reconciler: Reconciler
@@ -100,13 +104,15 @@ export class Scheduler {
   }
 
   async #audit(): Promise<void> {
-    const from = performance.now()
+    const before = process.cpuUsage()
     this.#nextAuditAllowed = Number.POSITIVE_INFINITY
+    let repaired = 0
     try {
-      await this.#reconciler.audit()
+      repaired = await this.#reconciler.audit()
     } finally {
+      const { user, system } = process.cpuUsage(before)
       this.#lastAudit = performance.now()
-      this.#nextAuditAllowed = this.#lastAudit + 20 * (this.#lastAudit - from)
+      this.#nextAuditAllowed = this.#lastAudit + (repaired > 0 ? 1 : idleShare) * ((user + system) / 1000)
     }
   }
 }

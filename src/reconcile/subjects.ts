@@ -2,11 +2,19 @@ import { type Entry, entryId } from './entries.ts'
 import type { Group } from './groups.ts'
 import type { Item, Rank, Subject } from './types.ts'
 
-/** A number that a subject holds under a name; `used` is the plan that asked for it last. */
+/** A number that a subject holds under a name; `used` is the plan that asked for it last. A chain, since nearly all subjects hold one. */
 export interface HeldNumber {
-  name: string
-  number: number
+  readonly name: string
+  readonly number: number
   used: number
+  next: HeldNumber | undefined
+}
+
+/** The number that a subject holds under a name, if it does. */
+export function heldNumber({ numbers }: SubjectState, name: string): HeldNumber | undefined {
+  let held = numbers
+  while (held !== undefined && held.name !== name) held = held.next
+  return held
 }
 
 /** All that is known of one subject. */
@@ -19,7 +27,7 @@ export interface SubjectState {
   entries: Entry[]
   claims: readonly string[]
   rank: Rank
-  numbers: HeldNumber[] | undefined
+  numbers: HeldNumber | undefined
   /** The last plan that was taken. */
   plan: number
   /** Plan.more of that plan. */
@@ -66,7 +74,7 @@ export class Subjects {
   /** Nothing wanted, nothing left to write: no need to remember it. */
   forgetIfIdle(state: SubjectState): void {
     if (state.items.length > 0 || state.dirtyCount > 0 || state.leaving !== undefined) return
-    if (state.numbers === undefined || state.numbers.length === 0) this.#states.delete(state.subject)
+    if (state.numbers === undefined) this.#states.delete(state.subject)
   }
 }
 

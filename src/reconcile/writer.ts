@@ -1,6 +1,6 @@
 import { batchesOf, type Piece, stepOf, stepsOf, transactionOf } from './changes.ts'
 import type { Core } from './core.ts'
-import type { Entry } from './entries.ts'
+import { type Entry, written } from './entries.ts'
 import { dissolve, type Group, groupsOf } from './groups.ts'
 import { none, type SubjectState } from './subjects.ts'
 import { type Change, ContainerLost, type ItemFailure, type Subject } from './types.ts'
@@ -26,7 +26,7 @@ export class Writer {
   /** From here on an audit reads; what is being written at this moment cannot be judged by it. */
   beginAudit(): number {
     this.audit++
-    for (const { entries } of this.#inFlight) for (const entry of entries) entry.written = this.audit
+    for (const { entries } of this.#inFlight) for (const entry of entries) entry.audited = written(this.audit)
     return this.audit
   }
 
@@ -92,11 +92,11 @@ export class Writer {
   /** Writes pieces in one batch; if it throws, halves them until the bad one stands alone. */
   async #send(pieces: readonly Piece[]): Promise<Written> {
     const { epochs } = this.#core
-    const entries = pieces.length === 1 ? (pieces[0] as Piece).entries : pieces.flatMap(({ entries }) => entries)
-    const changes = this.#transactional ? transactionOf(entries) : stepOf(entries)
+    const entries = entriesOf(pieces)
+    const changes = this.#changesOf(entries)
     if (changes.length === 0) return undefined
     const serial = epochs.serial
-    for (const entry of entries) entry.written = this.audit
+    for (const entry of entries) entry.audited = written(this.audit)
     let failures: readonly ItemFailure[]
     try {
       failures = await this.#apply(pieces, changes)
@@ -105,6 +105,10 @@ export class Writer {
     }
     this.#acknowledge(pieces, changes, failures, serial)
     return undefined
+  }
+
+  #changesOf(entries: readonly Entry[]): Change[] {
+    return this.#transactional ? transactionOf(entries) : stepOf(entries)
   }
 
   async #apply(pieces: readonly Piece[], changes: readonly Change[]): Promise<readonly ItemFailure[]> {
@@ -140,9 +144,9 @@ export class Writer {
     const failed = this.#failedEntries(failures)
     // Before entries that are gone are forgotten.
     if (part.effectsOf !== undefined) this.#remember(pieces, changes, failed)
-    for (const { group, entries: written } of pieces) {
-      for (const entry of written) {
-        entry.written = this.audit
+    for (const { group, entries: sent } of pieces) {
+      for (const entry of sent) {
+        entry.audited = written(this.audit)
         for (const subject of entry.others ?? none) commits.changed(subject)
         if (entry.dirtyBy === undefined || failed.has(entry)) continue
         if (epochs.lostSince(serial, entry)) continue
@@ -185,13 +189,9 @@ export class Writer {
       for (const change of changes) (pieces[0] as Piece).group.acknowledged.push(change)
       return
     }
-    const groupOf = new Map<Entry, Group>()
     for (const { group, entries } of pieces) {
-      for (const entry of entries) if (!failed.has(entry)) groupOf.set(entry, group)
-    }
-    for (const change of changes) {
-      const entry = this.#core.entries.find(change.item.kind, change.item.key)
-      if (entry !== undefined) groupOf.get(entry)?.acknowledged.push(change)
+      const made = failed.size === 0 ? entries : entries.filter((entry) => !failed.has(entry))
+      for (const change of this.#changesOf(made)) group.acknowledged.push(change)
     }
   }
 
@@ -245,6 +245,13 @@ export class Writer {
   }
 }
 
+function entriesOf(pieces: readonly Piece[]): readonly Entry[] {
+  if (pieces.length === 1) return (pieces[0] as Piece).entries
+  const all: Entry[] = []
+  for (const { entries } of pieces) for (const entry of entries) all.push(entry)
+  return all
+}
+
 const wholePiece = (group: Group): Piece => ({ group, entries: group.entries })
 
 /**
@@ -254,8 +261,13 @@ function inStages(groups: readonly Group[], chunkChanges: number): readonly Grou
   let size = 0
   for (const { entries } of groups) size += entries.length
   if (size <= chunkChanges) return groups
-  const last = new Map(
-    groups.map((group) => [group, Math.max(...new Set(group.entries.map(({ kind }) => kind.spec.stage)))]),
-  )
-  return groups.toSorted((a, b) => (last.get(a) ?? 0) - (last.get(b) ?? 0))
+  const byLast = new Map<number, Group[]>()
+  for (const group of groups) {
+    let last = Number.NEGATIVE_INFINITY
+    for (const { kind } of group.entries) if (kind.spec.stage > last) last = kind.spec.stage
+    const others = byLast.get(last)
+    if (others === undefined) byLast.set(last, [group])
+    else others.push(group)
+  }
+  return [...byLast].sort(([a], [b]) => a - b).flatMap(([, those]) => those)
 }

@@ -43,6 +43,14 @@ describe.skipIf(noRoot)(`facts of a node${noRoot ? ` (${noRoot})` : ''}`, () => 
     await expect
       .poll(() => [...view.facts.keys()])
       .toEqual(expect.arrayContaining(['address fd30::2 eth0', 'gateway 192.0.2.1', 'gateway fd30::1']))
+    expect([...view.facts.keys()]).toEqual(
+      expect.arrayContaining(['broadcast 192.0.2.0 eth0', 'broadcast 192.0.2.255 eth0']),
+    )
+    ip('route', 'add', '198.51.100.0/24', 'via', '192.0.2.7')
+    ip('route', 'add', '203.0.113.0/24', 'nexthop', 'via', '192.0.2.8', 'nexthop', 'via', '192.0.2.9')
+    await expect
+      .poll(() => [...view.facts.keys()])
+      .toEqual(expect.arrayContaining(['gateway 192.0.2.7', 'gateway 192.0.2.8', 'gateway 192.0.2.9']))
     ip('route', 'del', 'default', 'via', '192.0.2.1')
     ip('addr', 'del', '192.0.2.2/24', 'dev', 'eth0')
     await expect.poll(() => view.facts.get('gateway 192.0.2.1')).toBeUndefined()

@@ -1,5 +1,8 @@
+import { createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { NetworkNamespace } from '../../src/kernel/namespaces.ts'
+import { listenTcp } from '../../src/kernel/sockets.ts'
+import type { EndpointSlice } from '../../src/model/endpoints.ts'
 import { type Family, families } from '../../src/model/ip.ts'
 import type { Service } from '../../src/model/services.ts'
 import type { ServiceConfig } from '../../src/proxy/config.ts'
@@ -100,7 +103,7 @@ function suiteOf(mode: Mode, family: Family, world: World): void {
       await settle(name)
     }
     const settle = async (name: string): Promise<void> => {
-      reconciler.touch(['tcp', 'udp', 'ssh'].map((port) => `default/${name}:${port}`))
+      reconciler.touch(['tcp', 'udp', 'ssh', 'tls'].map((port) => `default/${name}:${port}`))
       await reconciler.flush()
       expect(reconciler.status()).toMatchObject({ synced: true, failures: 0 })
     }
@@ -226,6 +229,40 @@ function suiteOf(mode: Mode, family: Family, world: World): void {
       await reconciler.effectsIdle()
       expect(await client.ask(address, port)).toContain('pod1')
       client.close()
+    })
+
+    it('1 a protocol that a ClusterIP does not serve is refused on a port that it serves by another', async () => {
+      const udp = { name: 'udp', protocol: 'UDP' as const, port: 80, nodePort: 0 }
+      await put('udponly', 46, { ports: [udp] })
+      for (const from of ['pod3', 'node', 'outside'] as const) {
+        expect(await ask(from, targetOf(family, 'ClusterIP', 46), 'refused')).toBe('refused')
+      }
+      const answer: Answer = { by: ['pod1', 'pod2'], source: 'kept' }
+      expect(await ask('pod3', targetOf(family, 'ClusterIP', 46, 'UDP'), answer)).toEqual(answer)
+    })
+
+    it('2 each port leads to its own target', async () => {
+      const { hosts } = plans[family]
+      const server = createServer((socket) => socket.end('the other target'))
+      server.listen({ fd: listenTcp(world.namespace('pod1'), hosts.pod1, 8443) })
+      const ports = [
+        { name: 'tcp', protocol: 'TCP' as const, port: 80, nodePort: 30_047 },
+        { name: 'tls', protocol: 'TCP' as const, port: 443, nodePort: 30_048 },
+      ]
+      addService(view, sampleService(family, 'ports', { n: 47, pods: [], ports }))
+      setEndpoints(view, family, 'ports', ['pod1'])
+      const slice = view.slices.get(`default/ports-${family}`) as EndpointSlice
+      const targets = ports.map(({ name, protocol }) => ({ name, protocol, port: name === 'tcp' ? 8080 : 8443 }))
+      view.slices.set(`default/ports-${family}`, { ...slice, ports: targets })
+      await settle('ports')
+      const { address } = targetOf(family, 'ClusterIP', 47)
+      for (let round = 0; round < 8; round++) {
+        expect(await world.tcp('pod3', address, 80)).toBe(`pod1 ${hosts.pod3}`)
+        expect(await world.tcp('pod3', address, 443)).toBe('the other target')
+        expect(await world.tcp('outside', hosts.node, 30_047)).toMatch(/^pod1 /)
+        expect(await world.tcp('outside', hosts.node, 30_048)).toBe('the other target')
+      }
+      server.close()
     })
 
     it('38 gives an address that two Services ask for to the older one', async () => {

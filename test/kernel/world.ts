@@ -111,6 +111,15 @@ export class World {
     for (const namespace of this.#namespaces.values()) namespace.close()
   }
 
+  /** When no link-local address is tentative any longer (RFC 4862 §5.4): until then some of the first IPv6 packets get lost, which matters to who does not send again. */
+  async settled(): Promise<void> {
+    const tentative = (host: Host): string =>
+      execFileSync('ip', ['-n', this.name(host), '-6', 'addr', 'show', 'tentative'], { encoding: 'utf8' })
+    for (const host of Object.keys(addresses) as Host[]) {
+      while (tentative(host) !== '') await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
   nft(...args: string[]): string {
     return execFileSync('ip', ['netns', 'exec', this.name('node'), 'nft', ...args], { encoding: 'utf8' })
   }

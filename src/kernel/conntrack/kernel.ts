@@ -2,7 +2,8 @@ import { errnoValues, KernelError } from '../errors.ts'
 import { MessageReader, MessageWriter } from '../netlink/codec.ts'
 import * as n from '../netlink/constants.ts'
 import { dumpInBackground } from '../netlink/dump.ts'
-import { drainAnswers, NetlinkSocket, sharedSocket } from '../netlink/socket.ts'
+import { borrowSocket } from '../netlink/lent-sockets.ts'
+import { drainAnswers, sharedSocket } from '../netlink/socket.ts'
 import type { NetworkNamespace } from '../network-namespace.ts'
 import { readFlow, writeDelete, writeGet } from './codec.ts'
 import { type Conntrack, type Flow, type FlowFilter, matches } from './types.ts'
@@ -36,7 +37,8 @@ export class KernelConntrack implements Conntrack {
 
   /** One attempt; false: it was interrupted. A socket of its own, as the event loop runs meanwhile: the kernel takes a third of a microsecond for each flow that does not match. */
   async *#dump(filter: FlowFilter): AsyncGenerator<Flow[], boolean> {
-    const socket = new NetlinkSocket(n.NETLINK_NETFILTER, this.#namespace)
+    const { socket, giveBack } = borrowSocket(n.NETLINK_NETFILTER, this.#namespace)
+    let whole = false
     try {
       const datagrams = dumpInBackground(socket, {
         operation: 'list flows of',
@@ -45,12 +47,13 @@ export class KernelConntrack implements Conntrack {
       })
       for (;;) {
         const step = await datagrams.next()
+        whole = step.done === true
         if (step.done) return step.value
         const flows = flowsIn(step.value).filter((flow) => matches(flow, filter))
         if (flows.length > 0) yield flows
       }
     } finally {
-      socket.close()
+      giveBack(whole)
     }
   }
 

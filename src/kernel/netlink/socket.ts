@@ -130,6 +130,13 @@ export class NetlinkSocket implements NetlinkChannel {
     this.#fd = -1
   }
 
+  /** On a thread of libuv's pool, for sockets whose close may wait for the kernel. */
+  closeInBackground(): void {
+    const fd = this.#fd
+    this.#fd = -1
+    if (fd >= 0) void libcInBackground('close', fd).catch(() => {})
+  }
+
   /** Without a port of its own a socket counts as the kernel's, which gets no copy of what the kernel multicasts (do_one_broadcast). */
   #bind(): void {
     // struct sockaddr_nl with port 0: the kernel chooses one.

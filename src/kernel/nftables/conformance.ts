@@ -203,13 +203,28 @@ export function conformance(name: string, make: () => ElementTable): void {
       expect(await keys(table, 'cidrs')).toEqual(['10.0.0.0/8'])
     })
 
-    it('refuses a narrower range of a concatenation, and takes a wider one', async () => {
+    it('never holds a narrower range of a concatenation beside a wider one, and takes a wider one', async () => {
       const table = make()
       const source = (range: string): string => `1.2.3.4 . tcp . 80 . ${range}`
       table.apply([add('sources', source('10.1.0.0/16'))])
-      expect(refusal(table, [add('sources', source('10.1.1.0/24'))]).errno).toBe('EEXIST')
+      // Linux 6.1 says yes and adds nothing: nft_pipapo_insert compares no more than the first field with what it overlaps. Later kernels refuse.
+      expect(refusal(table, [add('sources', source('10.1.1.0/24'))]).errno).toMatch(/^(EEXIST|none)$/)
+      expect(await keys(table, 'sources')).toEqual([source('10.1.0.0/16')])
       table.apply([add('sources', source('10.0.0.0/8')), add('sources', '1.2.3.4 . udp . 80 . 10.1.1.0/24')])
       expect(await contents(table, 'sources')).toHaveLength(3)
+    })
+
+    it('exchanges a range of a concatenation for a part of it in one transaction, and back', async () => {
+      const table = make()
+      const [wide, narrow] = ['10.1.0.0/16', '10.1.1.0/24'].map((range) => `1.2.3.4 . tcp . 80 . ${range}`) as [
+        string,
+        string,
+      ]
+      table.apply([add('sources', wide)])
+      table.apply([remove('sources', wide), add('sources', narrow)])
+      expect(await keys(table, 'sources')).toEqual([narrow])
+      table.apply([remove('sources', narrow), add('sources', wide)])
+      expect(await keys(table, 'sources')).toEqual([wide])
     })
 
     it('takes thousands of elements in one transaction', async () => {

@@ -1,6 +1,7 @@
 import { WeftError } from '../../model/error.ts'
 import { isNotFound } from '../errors.ts'
-import { NetlinkSocket, sharedSocket } from '../netlink/socket.ts'
+import { borrowSocket } from '../netlink/lent-sockets.ts'
+import { type NetlinkSocket, sharedSocket } from '../netlink/socket.ts'
 import type { NetworkNamespace } from '../network-namespace.ts'
 import { Batch } from './batch.ts'
 import * as c from './constants.ts'
@@ -68,9 +69,10 @@ export class NftTable implements ElementTable {
 
   /** A socket of its own: a dump that lets the event loop run must not meet the answers of other requests. */
   async #received(set: string): Promise<Buffer[]> {
-    const socket = new NetlinkSocket(c.NETLINK_NETFILTER, this.#namespace)
+    const { socket, giveBack } = borrowSocket(c.NETLINK_NETFILTER, this.#namespace)
+    let whole = false
     try {
-      return await dumpBreathing(socket, {
+      const datagrams = await dumpBreathing(socket, {
         type: c.NFT_MSG_GETSETELEM,
         family: this.family,
         strings: [
@@ -80,8 +82,10 @@ export class NftTable implements ElementTable {
         operation: 'list elements of',
         where: this.#where(set),
       })
+      whole = true
+      return datagrams
     } finally {
-      socket.close()
+      giveBack(whole)
     }
   }
 

@@ -3,6 +3,7 @@ import { isNotFound } from '../../kernel/errors.ts'
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts'
 import { foreignWrites } from '../../kernel/nftables/ruleset.ts'
 import type { NftTable } from '../../kernel/nftables/table.ts'
+import type { Flow } from '../../kernel/conntrack/types.ts'
 import type { Family } from '../../model/ip.ts'
 import {
   type Change,
@@ -21,6 +22,8 @@ import { type FlushProtection, TableHome } from './table-home.ts'
 export interface ServiceTableOptions {
   /** The table belongs to this process where the kernel can (6.9): a flush by others passes it over, and nft cannot change it either. */
   owner?: boolean
+  /** Whether a flow's endpoint serves on, though nothing new is sent to it. Never, if absent. */
+  isServing?: (flow: Flow) => boolean
   /** The process's own if absent. */
   namespace?: NetworkNamespace
 }
@@ -39,7 +42,7 @@ export class ServiceTable implements Target {
 
   /** @param clusterUid uid of the namespace kube-system: nothing of another cluster's is touched. */
   constructor(clusterUid: string, family: Family, options: ServiceTableOptions = {}) {
-    const { owner = false, namespace } = options
+    const { owner = false, isServing, namespace } = options
     this.#kinds = setKinds[family]
     this.#namespace = namespace
     this.#home = new TableHome({
@@ -49,7 +52,7 @@ export class ServiceTable implements Target {
       namespace,
       owner,
     })
-    this.#flows = new ServiceFlows(new KernelConntrack(namespace), family)
+    this.#flows = new ServiceFlows(new KernelConntrack(namespace), family, isServing)
   }
 
   /** What a flush by others would do. */

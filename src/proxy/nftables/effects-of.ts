@@ -1,7 +1,7 @@
 import { parseServicePortKey } from '../../model/services.ts'
 import type { Change, Effect, Subject } from '../../reconcile/types.ts'
 import type { ServiceView } from '../view.ts'
-import { type FlowSelector, flowKey, forgetFlows } from './effects.ts'
+import { type FlowSelector, forgetting } from './effects.ts'
 
 const endpointKinds = new Set(['endpoints', 'sticky_ends'])
 
@@ -11,19 +11,18 @@ const endpointKinds = new Set(['endpoints', 'sticky_ends'])
  */
 export function* effectsOf(changes: readonly Change[], view: ServiceView): Generator<Effect> {
   const left = new Set<string>()
-  const stays = new Set<string>()
-  let udp = false
-  for (const { op, item, subject } of changes) {
-    if (endpointKinds.has(item.kind)) (op === 'delete' ? left : stays).add(item.value)
+  for (const { op, item } of changes) {
     const selector = selectorOf(item)
-    if (selector !== undefined) yield effect(selector)
-    udp ||= isUDP(item) || (subject !== undefined && servesUDP(view, subject))
+    if (selector !== undefined) yield forgetting(selector)
+    if (op === 'delete' && endpointKinds.has(item.kind)) left.add(item.value)
   }
-  if (!udp) return
-  for (const at of left) if (!stays.has(at)) yield effect({ select: 'from', protocol: 'udp', at })
+  if (left.size === 0 || !changes.some((change) => concernsUDP(change, view))) return
+  for (const { op, item } of changes) if (op === 'add' && endpointKinds.has(item.kind)) left.delete(item.value)
+  for (const at of left) yield forgetting({ select: 'from', protocol: 'udp', at })
 }
 
-const effect = (selector: FlowSelector): Effect => ({ kind: forgetFlows, key: flowKey(selector) })
+const concernsUDP = ({ item, subject }: Change, view: ServiceView): boolean =>
+  isUDP(item) || (subject !== undefined && servesUDP(view, subject))
 
 const isUDP = ({ kind, key }: Change['item']): boolean =>
   (kind === 'services' && key.includes(' . udp . ')) || (kind === 'nodeports' && key.startsWith('udp . '))

@@ -1,4 +1,5 @@
 import type { Protocol } from '../../model/services.ts'
+import type { Effect } from '../../reconcile/types.ts'
 
 /** The kind of effect that follows from a change of Services: flows that the kernel keeps where no rule would send them any longer. */
 export const forgetFlows = 'forget-flows'
@@ -20,6 +21,9 @@ export type FlowSelector =
 
 /** The key of an effect, e.g. `udp from 10.42.0.5 . 8080`, `udp to 10.43.0.10 . 53`, `udp to-node-port 30053`. */
 export const flowKey = ({ select, protocol, at }: FlowSelector): string => `${protocol} ${select} ${at}`
+
+/** The effect of forgetting what this selects. */
+export const forgetting = (selector: FlowSelector): Effect => ({ kind: forgetFlows, key: flowKey(selector) })
 
 /** The inverse of flowKey; undefined for a text that is none. */
 export function parseFlowKey(key: string): FlowSelector | undefined {

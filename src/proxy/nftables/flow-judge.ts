@@ -17,11 +17,14 @@ interface Target {
  */
 export class FlowJudge {
   readonly #known: KnownItems
+  readonly #isServing: (flow: Flow) => boolean
   readonly #endpoints = new Map<number, ReadonlySet<string>>()
   #serviceCIDRs: CIDR[] | undefined
 
-  constructor(known: KnownItems) {
+  /** @param isServing whether the flow's endpoint serves on, though nothing new is sent to it: who speaks with it may finish */
+  constructor(known: KnownItems, isServing: (flow: Flow) => boolean = () => false) {
     this.#known = known
+    this.#isServing = isServing
   }
 
   /**
@@ -33,8 +36,9 @@ export class FlowJudge {
   isStale(flow: Flow, released: boolean): boolean {
     const target = this.#targetOf(flow)
     if (target === undefined) return flow.status.dnat && (released || this.#inServiceCIDR(flow))
-    if (!flow.status.dnat) return !this.#isProtected(flow)
-    return !this.#endpointsOf(target.list).has(`${flow.reply.source} . ${flow.reply.sourcePort}`)
+    // An endpoint in the node's own network may have the Service's very address and port: to the kernel that is no translation (nf_nat_setup_info).
+    if (this.#endpointsOf(target.list).has(`${flow.reply.source} . ${flow.reply.sourcePort}`)) return false
+    return flow.status.dnat ? !this.#isServing(flow) : !this.#isProtected(flow)
   }
 
   /** Whether the destination is an address on which node ports are served. */

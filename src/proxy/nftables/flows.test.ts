@@ -31,6 +31,9 @@ const known = knownItems([
   ['sticky_slots', '4 . 0', '7340036'],
   ['sticky_ends', '7340036', '10.42.0.8 . 53'],
   ['services', '198.51.100.1 . udp . 53', addressValue(1, external)],
+  ['services', '172.30.0.11 . udp . 53', addressValue(5, external)],
+  ['lists', '5', sizeValue(5, 0)],
+  ['endpoints', '5 . 0', '172.30.0.11 . 53'],
   ['protected', '172.30.0.11 . udp . 30054'],
   ['nodeports', 'udp . 30054', addressValue(1, external)],
 ])
@@ -52,6 +55,7 @@ const cases: Case[] = [
   ['a node port that came to a Service, untranslated', '172.30.0.11', 30053, undefined, true],
   ['a protected port, untranslated', '172.30.0.11', 30054, undefined, false],
   ['a host port of others, to a pod that left', '172.30.0.11', 5353, '10.42.0.7:53', false],
+  ["an endpoint of the host's network at the Service's own address and port", '172.30.0.11', 53, undefined, false],
   ['anything else, untranslated', '8.8.8.8', 53, undefined, false],
   ['anything else, translated by others', '203.0.113.1', 53, '10.42.0.7:53', false],
 ]

@@ -14,12 +14,15 @@ const askedSingly = 4
 export class ServiceFlows {
   readonly #conntrack: Conntrack
   readonly #family: Family
+  readonly #isServing: ((flow: Flow) => boolean) | undefined
   /** Flows forgotten so far. */
   forgotten = 0
 
-  constructor(conntrack: Conntrack, family: Family) {
+  /** @param isServing see FlowJudge */
+  constructor(conntrack: Conntrack, family: Family, isServing?: (flow: Flow) => boolean) {
     this.#conntrack = conntrack
     this.#family = family
+    this.#isServing = isServing
   }
 
   /** Runs effects of the kind `forget-flows`: judges each flow that they select by what is wanted now. @throws KernelError */
@@ -33,7 +36,7 @@ export class ServiceFlows {
     const filters = selectors.length <= askedSingly ? selectors.map(filterOf) : [{}]
     for (const filter of filters) {
       for await (const flows of this.#flows(filter)) {
-        const judge = new FlowJudge(known)
+        const judge = new FlowJudge(known, this.#isServing)
         const stale = flows.filter((flow) => selection.isStale(flow, judge))
         this.forgotten += this.#conntrack.forget(stale)
       }
@@ -44,7 +47,7 @@ export class ServiceFlows {
   async *sweep(known: KnownItems): AsyncGenerator<readonly Effect[]> {
     const told = new Set<string>()
     for await (const flows of this.#flows({})) {
-      const judge = new FlowJudge(known)
+      const judge = new FlowJudge(known, this.#isServing)
       const effects: Effect[] = []
       for (const flow of flows) {
         const key = judge.isStale(flow, false) ? flowKey(selectorOf(flow, judge)) : undefined

@@ -1,10 +1,13 @@
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts'
+import { followStore } from '../../kube/store.ts'
 import type { Family } from '../../model/ip.ts'
 import { Reconciler, type ReconcilerOptions } from '../../reconcile/reconciler.ts'
 import type { Change, Subject } from '../../reconcile/types.ts'
+import { isServing, stoppedServing } from '../serving.ts'
 import { allSubjects, followView } from '../subjects.ts'
 import type { ServiceView } from '../view.ts'
 import { ServiceTable } from './apply.ts'
+import { forgetting } from './effects.ts'
 import { nftablesPart } from './plan.ts'
 
 export { followView } from '../subjects.ts'
@@ -48,6 +51,13 @@ export function nftablesProxy(options: NftablesProxyOptions): NftablesProxy {
   const { view, family, clusterUid, namespace, tableOwner = false, log } = options
   const target = new ServiceTable(clusterUid, family, {
     owner: tableOwner,
+    isServing: ({ original, reply }) =>
+      isServing(view, family, 'UDP', {
+        destination: original.destination,
+        destinationPort: original.destinationPort,
+        endpoint: reply.source,
+        endpointPort: reply.sourcePort,
+      }),
     ...(namespace !== undefined && { namespace }),
   })
   const reconciler = new Reconciler({ part: nftablesPart(view, family), target, ...(log === undefined ? {} : { log }) })
@@ -59,7 +69,19 @@ export function nftablesProxy(options: NftablesProxyOptions): NftablesProxy {
       await reconciler.plan(allSubjects(view), 'dry-run')
       return reconciler.changes()
     },
-    follow: (touch) => followView(view, family, touch),
+    follow: (touch) => {
+      // Before it is touched: what follows from a change is looked at when that has been written.
+      const stopForgetting = followStore(view.slices, (changes) => {
+        for (const at of stoppedServing(changes, family, 'UDP')) {
+          reconciler.addEffects([forgetting({ select: 'from', protocol: 'udp', at })])
+        }
+      })
+      const stopFollowing = followView(view, family, touch)
+      return () => {
+        stopForgetting()
+        stopFollowing()
+      }
+    },
     details: () => ({ foreignFlush: flushText[target.protection], flowsForgotten: target.flowsForgotten }),
     close: () => target.close(),
   }

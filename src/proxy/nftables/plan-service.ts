@@ -1,4 +1,4 @@
-import type { Backends } from '../../model/endpoints.ts'
+import type { Backend, Backends } from '../../model/endpoints.ts'
 import type { Infrastructure } from '../../model/infrastructure.ts'
 import type { Family } from '../../model/ip.ts'
 import { formatRange } from '../../model/ranges.ts'
@@ -10,6 +10,7 @@ import { LargeService, type Situation } from './large-service.ts'
 import { hairpinItem, joined, type Lists, listItems, localNote, sizeItems } from './list-items.ts'
 import { addressValue, external, externalLocal, highestList, restricted } from './number.ts'
 import { largestList } from './sizes.ts'
+import { limitSources } from './source-limit.ts'
 import { chainItems, largestStickyList } from './sticky.ts'
 
 /** What all plans of one family share. */
@@ -32,7 +33,7 @@ export function planServicePort(
     return { items: [], rank: { gone: true, createdMs: 0, name: subject } }
   }
   const rank = { gone: false, createdMs: service.createdMs, name: subject }
-  const entry = serviceEntry(service, port, family, infrastructure)
+  const entry = limitSources(serviceEntry(service, port, family, infrastructure), service.ports.length)
   if (entry.addresses.length === 0) return { items: [], refusals: entry.refusals, rank }
   const refusals = [...entry.refusals]
   const lists = listsOf(entry, previous)
@@ -54,17 +55,21 @@ function planAnew(
   refusals: Finding[],
 ): Item[] {
   const backends = cutTo(serviceBackends(slices, port, family, from), entry, refusals)
-  const here = new Map(
-    backends.cluster.concat(backends.local).flatMap((one) => (one.local ? [[one.address, one] as const] : [])),
-  )
   return [
     ...addressItems(entry, lists),
     ...listItems(lists.cluster, backends.cluster, entry, previous),
     ...listItems(lists.local, backends.local, entry, previous),
     ...sizeItems(entry, lists, { cluster: backends.cluster.length, local: backends.local.length }),
     ...chainItems(entry.affinitySeconds),
-    ...Array.from(here.values(), hairpinItem),
+    ...localOf(backends).map(hairpinItem),
   ]
+}
+
+/** Those on this node, each address once. */
+function localOf({ cluster, local }: Backends): Backend[] {
+  const here = new Map<string, Backend>()
+  for (const list of [cluster, local]) for (const one of list) if (one.local) here.set(one.address, one)
+  return here.size === 0 ? [] : [...here.values()]
 }
 
 const tooManyLists: Finding = {
