@@ -401,6 +401,46 @@ export const agentFlags = {
     noEffect: otherMode,
     help: 'no effect',
   }),
+  master: flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    noEffect: 'the server stands in the kubeconfig',
+    help: 'no effect',
+  }),
+  'cleanup-ipvs': flag({ type: 'boolean', of: ['kube-proxy'], noEffect: 'there is no ipvs mode', help: 'no effect' }),
+  v: flag({ type: 'string', of: ['kube-proxy'], noEffect: 'the log has one level of detail', help: 'no effect' }),
+  vmodule: flag({ type: 'string', of: ['kube-proxy'], noEffect: 'the log has one level of detail', help: 'no effect' }),
+  'logging-format': flag({ type: 'string', of: ['kube-proxy'], noEffect: 'the log is JSON', help: 'no effect' }),
+  'log-flush-frequency': flag({
+    type: 'duration',
+    of: ['kube-proxy'],
+    noEffect: 'the log is not buffered',
+    help: 'no effect',
+  }),
+  'log-json-split-stream': flag({
+    type: 'boolean',
+    of: ['kube-proxy'],
+    noEffect: 'the log goes to stderr',
+    help: 'no effect',
+  }),
+  'log-json-info-buffer-size': flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    noEffect: 'the log is not buffered',
+    help: 'no effect',
+  }),
+  'log-text-split-stream': flag({
+    type: 'boolean',
+    of: ['kube-proxy'],
+    noEffect: 'the log goes to stderr',
+    help: 'no effect',
+  }),
+  'log-text-info-buffer-size': flag({
+    type: 'string',
+    of: ['kube-proxy'],
+    noEffect: 'the log is not buffered',
+    help: 'no effect',
+  }),
 } as const
 
 /** The values of all flags of the agent, by name. */
