@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { WeftError } from '../model/error.ts'
 import { libc } from './ffi.ts'
 
-// An abstract socket (unix(7)) belongs to a network namespace and goes with its process, kill -9 included: exactly one writer a namespace.
-const lockAddress = '\0weft/writer'
+// An abstract socket (unix(7)) belongs to a network namespace and goes with its process, kill -9 included: exactly one writer a namespace. Any process of the namespace
+// can take such a name, so there are several: those that somebody without our rights has are passed over, and whoever has one looks for a writer at all others.
+const lockAddresses = ['', '-1', '-2', '-3', '-4', '-5', '-6', '-7'].map((tail) => `\0weft/writer${tail}`)
 
 /** Held for as long as this process writes to the kernel of its network namespace. */
 export interface WriterLock {
@@ -19,14 +20,32 @@ export interface WriterLock {
 export async function takeWriterLock(waitMs: number, signal?: AbortSignal): Promise<WriterLock> {
   const deadline = performance.now() + waitMs
   for (;;) {
-    const server = await tryListen()
-    if (server !== undefined) return { release: () => void server.close() }
-    if (performance.now() >= deadline) throw held(await holder())
+    const taken = await tryTake()
+    if ('server' in taken) return { release: () => void taken.server.close() }
+    if (performance.now() >= deadline) throw held(taken.holder)
     await delay(100, undefined, signal === undefined ? {} : { signal })
   }
 }
 
-function tryListen(): Promise<Server | undefined> {
+/** One name for ourselves, and no writer at any other. */
+async function tryTake(): Promise<{ server: Server } | { holder: string }> {
+  let server: Server | undefined
+  let squatter = ''
+  for (const address of lockAddresses) {
+    const own = server === undefined ? await tryListen(address) : undefined
+    server ??= own
+    const other = own === undefined ? await holderOf(address) : undefined
+    if (other === undefined) continue
+    if (other.isWriter) {
+      server?.close()
+      return { holder: other.text }
+    }
+    squatter = other.text
+  }
+  return server === undefined ? { holder: squatter } : { server }
+}
+
+function tryListen(address: string): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => {
       socket.on('error', () => {})
@@ -36,24 +55,35 @@ function tryListen(): Promise<Server | undefined> {
       if (error.code === 'EADDRINUSE') resolve(undefined)
       else reject(error)
     })
-    server.listen(lockAddress, () => {
+    server.listen(address, () => {
       server.unref()
       resolve(server)
     })
   })
 }
 
-/** What the holder says of itself, or the kernel of it; it may be gone, or stopped by a debugger. */
-function holder(): Promise<string> {
+interface Holder {
+  /** It has the rights that a writer needs; whoever cannot be asked counts as one. */
+  isWriter: boolean
+  /** What it says of itself, or the kernel of it. */
+  text: string
+}
+
+/** It may be gone, or stopped by a debugger. @returns undefined if nobody has the name */
+function holderOf(address: string): Promise<Holder | undefined> {
   return new Promise((resolve) => {
     let text = ''
-    const socket = connect(lockAddress, () => (known = peerOf(socket)))
     let known: Peer | undefined
+    let nobody = false
+    const socket = connect(address, () => (known = peerOf(socket)))
     socket.setTimeout(1000, () => socket.destroy())
     // Whoever it is says it: no more than a line, and nothing that a terminal would obey.
     socket.on('data', (chunk) => (text = (text + chunk.toString()).replace(/[^\x20-\x7e]/g, '?').slice(0, 200)))
-    socket.on('error', () => {})
-    socket.on('close', () => resolve(describe(text, known)))
+    socket.on('error', (error: NodeJS.ErrnoException) => (nobody = error.code === 'ECONNREFUSED'))
+    socket.on('close', () => {
+      const isWriter = known === undefined || known.uid === 0 || known.uid === process.geteuid?.()
+      resolve(nobody ? undefined : { isWriter, text: describe(text, known) })
+    })
   })
 }
 
