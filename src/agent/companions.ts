@@ -1,8 +1,8 @@
 import { startEvents } from '../daemon/events.ts'
 import { objectsOfAgent } from '../daemon/refusals.ts'
+import { servedFamilies } from '../proxy/families.ts'
 import { serveHealthChecks } from '../proxy/health-check/index.ts'
 import type { AgentContext } from './context.ts'
-import { servedFamilies } from './parts.ts'
 
 /** Something that runs beside the parts until the signal. Started when every list is in and the parts are set going; must not throw. */
 export type Companion = (agent: AgentContext) => void

@@ -13,7 +13,7 @@ export function boundHeap(): void {
 }
 
 /** How much garbage there may be beside what lives before it is collected, in percent of that; V8's own choice is up to 300. */
-const garbagePercent = 25
+const garbagePercent = 15
 
 /** For what the start leaves to be done: effects, first answers. */
 const settleMs = 1000
@@ -26,12 +26,16 @@ export async function collectGarbageOfStart(signal: AbortSignal): Promise<void> 
   } catch {
     return
   }
+  collectAndCompact()
+  trimMalloc()
+}
+
+/** What lives stands between garbage on nearly all pages: only where it is moved together do the pages become free. */
+function collectAndCompact(): void {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   setFlagsFromString('--no-expose-gc')
+  setFlagsFromString('--compact-on-every-full-gc')
   collect()
-  await new Promise((resolve) => setImmediate(resolve))
-  // Pages that the first collection has emptied are given back by the second.
-  collect()
-  trimMalloc()
+  setFlagsFromString('--no-compact-on-every-full-gc')
 }

@@ -1,10 +1,10 @@
 import type { Log } from '../daemon/log.ts'
 import type { RunnablePart } from '../daemon/run-part.ts'
 import { hostGateway } from '../fabric/host-gw/index.ts'
-import { type Family, families } from '../model/ip.ts'
+import type { Family } from '../model/ip.ts'
+import { servedFamilies } from '../proxy/families.ts'
 import { proxyHost } from '../proxy/host/index.ts'
 import { nftablesProxy } from '../proxy/nftables/index.ts'
-import { type ServiceView, serviceCIDRsOf } from '../proxy/view.ts'
 import type { AgentConfig } from './config.ts'
 import type { Sources } from './sources.ts'
 import { networkProgramming } from './trigger-times.ts'
@@ -33,10 +33,4 @@ export function makeParts({ config, sources, clusterUid, log }: PartContext): Ru
   const families = servedFamilies(view)
   const { clusterCIDRs, conntrackSysctls: sysctls } = config
   return [...network, proxyHost({ families, clusterCIDRs, sysctls, ...logging }), ...families.map(proxy)]
-}
-
-/** Those that Services have addresses of, by the flag or by the API's ServiceCIDR objects: asked when the lists are in. */
-export function servedFamilies(view: ServiceView): Family[] {
-  const ranges = [...serviceCIDRsOf(view), ...view.config.serviceCIDRs]
-  return families.filter((family) => ranges.some((range) => range.family === family))
 }

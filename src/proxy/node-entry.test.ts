@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { formatCIDR } from '../model/ip.ts'
-import { activeFamilies } from './families.ts'
+import { servedFamilies } from './families.ts'
 import { ViewInfrastructure } from './infrastructure.ts'
 import { nodeEntry, serviceCIDREntry } from './node-entry.ts'
 import { cidrs, testEndpoint, testService, testSlice, testView } from './testing.fixture.ts'
@@ -145,15 +145,13 @@ describe('the view as infrastructure', () => {
 })
 
 describe('families', () => {
-  it('are those in which the node has an address', () => {
-    const view = testView()
-    expect(activeFamilies(view, true)).toEqual(['IPv4', 'IPv6'])
-    expect(activeFamilies(view, false)).toEqual(['IPv4'])
-    view.nodes.set('n1', { name: 'n1', addresses: ['fd30::11'] })
-    expect(activeFamilies(view, true)).toEqual(['IPv6'])
-    view.nodes.delete('n1')
-    expect(activeFamilies(view, true)).toEqual(['IPv4'])
-    view.facts.set('x', { kind: 'address', address: 'fd30::11', device: 'eth0' })
-    expect(activeFamilies(view, true)).toEqual(['IPv6'])
+  it('are those that Services have addresses of, and that the kernel has', () => {
+    const view = testView({ serviceCIDRs: cidrs('10.43.0.0/16') })
+    expect(servedFamilies(view, true)).toEqual(['IPv4'])
+    view.serviceCIDRs.set('more', cidrs('fd00:43::/112'))
+    expect(servedFamilies(view, true)).toEqual(['IPv4', 'IPv6'])
+    expect(servedFamilies(view, false)).toEqual(['IPv4'])
+    const six = testView({ serviceCIDRs: cidrs('fd00:43::/112') })
+    expect(servedFamilies(six, true)).toEqual(['IPv6'])
   })
 })

@@ -182,11 +182,15 @@ function* stickyChains({ ip, client }: Words): Generator<[string, string[]]> {
 
 function* dispatchChains({ ip }: Words): Generator<[string, string[]]> {
   const plain = sizeClasses.map((n, index) => `${((1 + index) << 4).toString(16)}:0 : goto lb-${n}`)
-  const sticky = sizeClasses.map((_, index) => `${((0x81 + index) << 4).toString(16)}:0 : goto sticky`)
   const address = `${ip} daddr . meta l4proto . th dport`
   yield [
     'by_size',
-    [`meta priority & ff0:0 vmap { ${[...plain, ...sticky, 'ff0:0 : goto no_local'].join(', ')} }`, 'goto missed'],
+    [
+      `meta priority & ff0:0 vmap { ${[...plain, 'ff0:0 : goto no_local'].join(', ')} }`,
+      // One way to the chain, not one a size: kernels before 6.19 validate a chain again for each way that leads to it.
+      'meta priority & 800:0 == 800:0 goto sticky',
+      'goto missed',
+    ],
   ]
   yield [
     'all_endpoints',
