@@ -59,7 +59,7 @@ if (command === 'proxy') {
     // One number: the smaller ones beside it show what grows.
     sizes: sizes.length > 1 ? sizes : [...[100, 1000].filter((smaller) => smaller < size), size],
     endpoints,
-    changes: changes('100'),
+    changes: changes('300'),
     kubeconfig: values.kubeconfig,
     peer: values.peer,
     json: values.output === 'json',
@@ -93,7 +93,8 @@ if (command === 'proxy') {
     json: values.output === 'json',
   })
 } else if (command === 'api-worker') {
-  await apiWorker(rest[0] ?? '')
+  const [dir = '', ...namespaces] = rest
+  await apiWorker(dir, namespaces)
 } else if (command === 'kube') {
   await benchKube({
     slices: whole('slices', values.slices),

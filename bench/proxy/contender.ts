@@ -31,7 +31,7 @@ export class Contender {
 
   get residentMB(): number {
     const kilobytes = this.#pids().map((pid) => Number(/^VmRSS:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0))
-    return Math.round(kilobytes.reduce((sum, one) => sum + one, 0) / 1000)
+    return Math.round((kilobytes.reduce((sum, one) => sum + one, 0) * 1024) / 1e6)
   }
 
   /** User and system time of it and of the children that it has waited for. */

@@ -1,9 +1,7 @@
 import { connect, createServer } from 'node:net'
 import { NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { listenTcp } from '../../src/kernel/sockets.ts'
-
-/** The port inside a contender's namespace at which the API is reached. */
-export const forwardedPort = 6443
+import { insidePort } from '../api-worker.ts'
 
 /** Carries connections to 127.0.0.1:6443 of a namespace to the API, until the bench disconnects. A process of its own, so that no measuring delays it. */
 export async function forwardWorker(netns: string, host: string, port: number): Promise<void> {
@@ -19,7 +17,7 @@ export async function forwardWorker(netns: string, host: string, port: number): 
     }
   })
   const namespace = NetworkNamespace.named(netns)
-  server.listen({ fd: listenTcp(namespace, '127.0.0.1', forwardedPort) }, () => process.send?.('ready'))
+  server.listen({ fd: listenTcp(namespace, '127.0.0.1', insidePort) }, () => process.send?.('ready'))
   namespace.close()
   await new Promise<void>((resolve) => process.once('disconnect', () => resolve()))
   process.exit()

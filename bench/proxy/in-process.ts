@@ -69,7 +69,9 @@ type Result = Loaded & {
 function table(results: readonly Result[]): string {
   const lines = [
     `Services in nftables mode, objects fed in process; ${cpus().length} cores, Linux ${release()}, Node ${process.version}`,
-    ['SERVICES', 'ENDPOINTS', 'ITEMS', 'FULL SYNC s', 'CHANGE p50 ms', 'CHANGE p99 ms', 'RSS MB'].map(pad).join(''),
+    ['SERVICES', 'ENDPOINTS', 'ITEMS', 'FULL SYNC s', 'ON CORE s', 'CHANGE p50 ms', 'CHANGE p99 ms', 'RSS MB']
+      .map(pad)
+      .join(''),
   ]
   for (const one of results) {
     const cells = [
@@ -77,6 +79,7 @@ function table(results: readonly Result[]): string {
       one.services * one.endpoints,
       one.items,
       one.fullSyncSeconds.toFixed(3),
+      one.fullSyncOnCoreSeconds.toFixed(3),
       one.changeP50Ms.toFixed(3),
       one.changeP99Ms.toFixed(3),
       one.residentMB,

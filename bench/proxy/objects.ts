@@ -12,8 +12,10 @@ const pods = 0x0a2a0000
 /** Addresses of changed endpoints come from the last part of the pod CIDR, those of unchanged ones from the rest. */
 const firstSpare = 0xf000
 const spare = 0xfff
+/** Endpoints in a slice, as the EndpointSlice controller fills it (kube-controller-manager --max-endpoints-per-slice). */
+const sliceLength = 100
 
-/** Objects of the bench: Services without selector, each with its slice, in a namespace of its own. */
+/** Objects of the bench: Services without selector, each with its slices, in a namespace of its own. */
 export class Objects {
   readonly namespace: string
   readonly #client: ApiClient
@@ -47,7 +49,9 @@ export class Objects {
       while (this.#count < services) {
         const index = this.#count++
         await this.#client.create(this.#path('services', ''), service(index))
-        await this.#client.create(this.#path('endpointslices', 'discovery.k8s.io'), slice(index, endpoints, 0))
+        for (let part = 0; part * sliceLength < endpoints; part++) {
+          await this.#client.create(this.#path('endpointslices', 'discovery.k8s.io'), slice(index, endpoints, part, 0))
+        }
       }
     }
     await Promise.all(Array.from({ length: clients }, work))
@@ -60,8 +64,9 @@ export class Objects {
 
   /** Replaces one endpoint of one Service; the API has it when this resolves. */
   async change(index: number, endpoints: number, version: number): Promise<void> {
-    const path = `${this.#path('endpointslices', 'discovery.k8s.io')}/s${index}`
-    await this.#client.patch(path, { endpoints: slice(index, endpoints, version).endpoints })
+    const part = version % Math.ceil(endpoints / sliceLength)
+    const path = `${this.#path('endpointslices', 'discovery.k8s.io')}/${sliceName(index, part)}`
+    await this.#client.patch(path, { endpoints: slice(index, endpoints, part, version).endpoints })
   }
 
   #path(resource: string, group: string): string {
@@ -76,17 +81,23 @@ const service = (index: number) => ({
   spec: { ports: [{ name: 'http', port: 80, targetPort }] },
 })
 
-const slice = (index: number, endpoints: number, version: number) => ({
+const sliceName = (index: number, part: number): string => `s${index}-${part}`
+
+/** The slice number `part` of one Service; another `version` has another first endpoint. */
+const slice = (index: number, endpoints: number, part: number, version: number) => ({
   ...object('discovery.k8s.io/v1', 'EndpointSlice', {
-    name: `s${index}`,
+    name: sliceName(index, part),
     labels: { 'kubernetes.io/service-name': `s${index}`, 'endpointslice.kubernetes.io/managed-by': 'bench' },
   }),
   addressType: 'IPv4',
   ports: [{ name: 'http', protocol: 'TCP', port: targetPort }],
-  endpoints: Array.from({ length: endpoints }, (_, n) => ({
-    addresses: [formatIPv4(pods + offsetOf(index * endpoints + n, n === endpoints - 1 ? version : 0))],
-    conditions: { ready: true, serving: true, terminating: false },
-  })),
+  endpoints: Array.from({ length: Math.min(sliceLength, endpoints - part * sliceLength) }, (_, n) => {
+    const number = part * sliceLength + n
+    return {
+      addresses: [formatIPv4(pods + offsetOf(index * endpoints + number, n === 0 ? version : 0))],
+      conditions: { ready: true, serving: true, terminating: false },
+    }
+  }),
 })
 
 const offsetOf = (number: number, version: number): number =>

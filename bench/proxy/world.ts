@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
 import { createNetns, deleteNetns, listNetns, NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { ipBatch } from '../../src/kernel/ip.ts'
+import { insidePort } from '../api-worker.ts'
 import { next, startWorker } from '../child.ts'
-import { forwardedPort } from './forward.ts'
 import { podCIDR } from './objects.ts'
 
 export const nodeAddress = '172.31.255.1'
@@ -17,20 +17,22 @@ const prefix = 'weft-bench-'
 export class World {
   readonly netns: string
   readonly namespace: NetworkNamespace
-  readonly kubeconfig: string
+  /** For whoever runs inside; empty before `open`. */
+  kubeconfig = ''
+  readonly #name: string
   readonly #pods: string
   readonly #children: ChildProcess[] = []
   #clients: ChildProcess | undefined
 
-  private constructor(name: string, kubeconfig: string) {
+  private constructor(name: string) {
+    this.#name = name
     this.netns = `${prefix}${process.pid}-${name}`
     this.#pods = `${this.netns}-pods`
-    this.kubeconfig = kubeconfig
     this.namespace = NetworkNamespace.named(this.netns)
   }
 
-  /** @param kubeconfig how this process reaches the API; inside, 127.0.0.1 is carried there */
-  static async make(name: string, dir: string, kubeconfig: string): Promise<World> {
+  /** The namespaces, before there is an API: one that is started after can listen in them. */
+  static async make(name: string): Promise<World> {
     const netns = `${prefix}${process.pid}-${name}`
     await createNetns(netns)
     await createNetns(`${netns}-pods`)
@@ -52,14 +54,20 @@ export class World {
       `route add local ${podCIDR} dev lo`,
     ]
     await ipBatch(local, { netns: `${netns}-pods` })
-    const { host, port, text } = forwarded(readFileSync(kubeconfig, 'utf8'))
-    const inside = join(dir, `${name}.kubeconfig`)
-    writeFileSync(inside, text, { mode: 0o600 })
-    const world = new World(name, inside)
-    await world.#start(startWorker(['proxy-forward', netns, host, String(port)]))
-    await world.#start(world.#worker(`${netns}-pods`, 'proxy-pods'))
-    world.#clients = await world.#start(world.#worker(netns, 'proxy-node'))
-    return world
+    return new World(name)
+  }
+
+  /**
+   * @param kubeconfig how this process reaches the API
+   * @param listens whether that API listens in the namespace; if not, 127.0.0.1 is carried there, by one process more
+   */
+  async open(dir: string, kubeconfig: string, listens: boolean): Promise<void> {
+    const { host, port, text } = inside(readFileSync(kubeconfig, 'utf8'))
+    this.kubeconfig = join(dir, `${this.#name}.kubeconfig`)
+    writeFileSync(this.kubeconfig, text, { mode: 0o600 })
+    if (!listens) await this.#start(startWorker(['proxy-forward', this.netns, host, String(port)]))
+    await this.#start(this.#worker(this.#pods, 'proxy-pods'))
+    this.#clients = await this.#start(this.#worker(this.netns, 'proxy-node'))
   }
 
   async ask<T>(question: object): Promise<T> {
@@ -102,14 +110,14 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The same kubeconfig with the server at the forwarder; its certificate is still checked against the real name. */
-function forwarded(text: string): { host: string; port: number; text: string } {
+/** The same kubeconfig with the server as it is reached inside; its certificate is still checked against the real name. */
+function inside(text: string): { host: string; port: number; text: string } {
   const config = parse(text)
   const context = config.contexts?.find((one: any) => one.name === config['current-context'])
   const cluster = config.clusters?.find((one: any) => one.name === context?.context?.cluster)?.cluster
   const url = new URL(cluster?.server ?? '')
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  cluster.server = `https://127.0.0.1:${forwardedPort}`
+  cluster.server = `https://127.0.0.1:${insidePort}`
   if (host !== '127.0.0.1') cluster['tls-server-name'] ??= host
   return { host, port: Number(url.port || 443), text: stringify(config) }
 }

@@ -36,6 +36,8 @@ export class Reconciler {
   #prepareDue = false
   #finishDue = true
   #sweepDue = true
+  /** When the run that comes next began: the first one does with reading what is there, and planning everything. */
+  #beganMs: number | undefined
 
   constructor(options: ReconcilerOptions) {
     this.#core = makeCore(options)
@@ -48,6 +50,7 @@ export class Reconciler {
    * needs is in. Nothing is written if nothing differs.
    */
   async start(subjects: Iterable<Subject>): Promise<void> {
+    this.#beganMs = performance.now()
     await this.plan(subjects)
     await this.flush()
   }
@@ -190,7 +193,8 @@ export class Reconciler {
 
   async #run(): Promise<void> {
     const { entries, effects, commits, metrics, target } = this.#core
-    const startMs = performance.now()
+    const startMs = this.#beganMs ?? performance.now()
+    this.#beganMs = undefined
     const generation = this.generation
     try {
       await this.#planAndWrite()
