@@ -13,7 +13,7 @@ export interface Relayed {
 
 /**
  * Sends a request that asks for an upgrade on to another server, and joins the two connections byte by byte from then on: the answer, be it
- * 101 or a refusal, is the other server's. When one end is gone, so is the other.
+ * 101 or a refusal, is the other server's. When one end is gone, so is the other, once it has got what was said before.
  */
 export function relay(client: Socket, head: Buffer, server: Socket, { message, target, host }: Relayed): void {
   const lines = [`${message.method} ${target} HTTP/1.1`, `Host: ${host}`]
@@ -26,7 +26,8 @@ export function relay(client: Socket, head: Buffer, server: Socket, { message, t
   join(client, server)
 }
 
-function join(one: Socket, other: Socket): void {
+/** The sockets' ends as well: an orderly one lets the other side finish; one by an error does not wait for anybody. */
+export function join(one: Socket, other: Socket): void {
   for (const [from, to] of [
     [one, other],
     [other, one],
@@ -36,6 +37,6 @@ function join(one: Socket, other: Socket): void {
     from.pipe(to)
     // An error of either is followed by its 'close'.
     from.on('error', () => {})
-    from.once('close', () => to.destroy())
+    from.once('close', () => (from.errored === null ? to.destroySoon() : to.destroy()))
   }
 }

@@ -32,9 +32,12 @@ export interface Channels {
   stdout: Writable
   stderr: Writable
   onResize(listener: (size: TerminalSize) => void): void
-  /** Says how it ended, and closes. */
-  finish(status: ExecStatus): void
+  /** Says how it ended, after all that was written, and closes when the client has read it; returns when that is done or the client has gone. */
+  finish(status: ExecStatus): Promise<void>
 }
+
+/** How often a client is written to whose input waits, or whose end is awaited, in milliseconds. kubectl gives up after a minute without (heartbeat of client-go). */
+const heartbeatMs = 5_000
 
 /** Takes over a WebSocket that is open. */
 export function channelsOn(socket: WebSocket): Channels {
@@ -47,24 +50,61 @@ export function channelsOn(socket: WebSocket): Channels {
     else if (channel === CLOSE && data[1] === STDIN) stdin.end()
   })
   // Who waits for input waits no longer.
-  socket.once('close', () => stdin.end())
+  const closed = new Promise<void>((resolve) => socket.once('close', resolve))
+  void closed.then(() => stdin.end())
+  const [stdout, stderr] = [writer(socket, STDOUT), writer(socket, STDERR)]
   return {
     stdin,
-    stdout: writer(socket, STDOUT),
-    stderr: writer(socket, STDERR),
+    stdout,
+    stderr,
     onResize: (listener) => (resized = listener),
-    finish: (status) => {
+    finish: async (status) => {
+      // Nobody reads input any more, and it must not keep the client's answers back.
+      stdin.end().resume()
       socket.resume()
+      // A program's last words may still wait for those before them to leave.
+      await Promise.race([closed, Promise.all([stdout, stderr].map(ended))])
       socket.send(Buffer.concat([Buffer.from([STATUS]), Buffer.from(JSON.stringify(status))]))
+      await Promise.race([closed, untilRead(socket)])
       socket.close(1000)
     },
   }
 }
 
+const ended = (stream: Writable): Promise<void> => new Promise((resolve) => stream.end(resolve))
+
 function feed(stdin: PassThrough, data: Buffer, socket: WebSocket): void {
-  if (stdin.writableEnded || stdin.destroyed || stdin.write(data)) return
+  if (stdin.writableEnded || stdin.destroyed || stdin.write(data) || socket.isPaused) return
   socket.pause()
-  stdin.once('drain', () => socket.resume())
+  // The client's pings wait as well, and its end is noticed by writing only: a pong that nobody asked for does for both (RFC 6455, section 5.5.3).
+  const heartbeat = setInterval(() => socket.pong(), heartbeatMs)
+  const resume = (): void => {
+    clearInterval(heartbeat)
+    stdin.off('drain', resume).off('close', resume)
+    socket.off('close', resume).resume()
+  }
+  stdin.once('drain', resume).once('close', resume)
+  socket.once('close', resume)
+}
+
+/**
+ * Resolves when the peer has read all that was sent, which it says by answering a ping. A WebSocket that is closed earlier lives for some seconds
+ * only, and a slow reader loses the rest.
+ */
+function untilRead(socket: WebSocket): Promise<void> {
+  return new Promise((resolve) => {
+    const ping = (): void => socket.ping()
+    // A client that is busy writing may leave a ping without an answer (gorilla/websocket: one second).
+    const again = setInterval(ping, heartbeatMs)
+    const done = (): void => {
+      clearInterval(again)
+      socket.off('pong', done).off('close', done)
+      resolve()
+    }
+    socket.once('pong', done).once('close', done)
+    if (socket.readyState === socket.OPEN) ping()
+    else done()
+  })
 }
 
 /** A write is done when it has left, so that a slow reader slows down the program. */

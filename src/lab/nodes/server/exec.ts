@@ -47,15 +47,20 @@ async function onPipes(
     stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     detached: true,
   })
-  const exited = exitOf(child, signal)
   if (child.stdin !== null) flow(channels.stdin, child.stdin)
-  await Promise.all([show(child.stdout, channels.stdout), show(child.stderr, channels.stderr)])
-  return exited
+  const [code] = await Promise.all([
+    exitOf(child, signal),
+    show(child.stdout, channels.stdout),
+    show(child.stderr, channels.stderr),
+  ])
+  return code
 }
 
 /** A program that does not read, or has ended, is no error of who writes to it. */
-function flow(from: NodeJS.ReadableStream, to: Writable): void {
+function flow(from: Readable, to: Writable): void {
   to.on('error', () => {})
+  // What still comes goes nowhere; kept, it would hide that the client has gone.
+  to.once('close', () => from.unpipe(to).resume())
   from.pipe(to)
 }
 
@@ -74,7 +79,7 @@ async function onTerminal(
     const child = spawn(setsidPath, args, { env, stdio: [slaveFd, slaveFd, slaveFd] })
     closeSync(slaveFd)
     const exited = exitOf(child, signal)
-    if (stdin) channels.stdin.pipe(terminal)
+    if (stdin) flow(channels.stdin, terminal)
     const shown = show(terminal, channels.stdout)
     const code = await exited
     await shown
@@ -86,7 +91,7 @@ async function onTerminal(
 
 const setsidPath = '/usr/bin/setsid'
 
-/** Until the end: for a terminal, when no program has it open any more. */
+/** Until the source's end: for a terminal, when no program has it open any more. The last of it may still be on its way then. */
 async function show(from: Readable | null, to: Writable): Promise<void> {
   if (from !== null) await pipeline(from, to, { end: false }).catch(() => {})
 }
@@ -101,6 +106,7 @@ function exitOf(child: ChildProcess, signal: AbortSignal): Promise<number> {
     }
   }
   signal.addEventListener('abort', kill)
+  if (signal.aborted) kill()
   return new Promise((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', (code, by) => {

@@ -53,7 +53,8 @@ export class PodHandlers {
     const channels = channelsOn(socket)
     const request = { command: query.getAll('command'), stdin: flag(query, 'input'), tty: flag(query, 'tty') }
     await this.#finishing(channels, place, async (pod) => {
-      channels.finish(await execIn(this.#enter(pod, place.container), request, channels, untilClosed(socket)))
+      const status = await execIn(this.#enter(pod, place.container), request, channels, untilClosed(socket))
+      await channels.finish(status)
     })
   }
 
@@ -70,7 +71,7 @@ export class PodHandlers {
         isFed = true
         if (piece.length > 0) await new Promise<void>((resolve) => channels.stdout.write(piece, () => resolve()))
       }
-      channels.finish({ metadata: {}, status: 'Success' })
+      await channels.finish({ metadata: {}, status: 'Success' })
     })
   }
 
@@ -112,7 +113,7 @@ export class PodHandlers {
     try {
       await work(findPod(this.#pods, place.namespace, place.pod))
     } catch (error) {
-      channels.finish(failureStatus(error instanceof Error ? error.message : String(error)))
+      await channels.finish(failureStatus(error instanceof Error ? error.message : String(error)))
     }
   }
 }

@@ -1,5 +1,5 @@
 import { type FSWatcher, watch } from 'node:fs'
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { LineSplitter, type LogOptions, LogPrinter } from './cri-log.ts'
 
@@ -24,7 +24,7 @@ export async function* readLog(
   const changes = options.follow ? new Changes(dirname(file), signal) : undefined
   const log = new LogReader(file)
   try {
-    const lines = [...(await oldLines(`${file}.1`)), ...(await log.read())]
+    const lines = await log.readAll()
     const last =
       options.tailLines === undefined ? lines : options.tailLines === 0 ? [] : lines.slice(-options.tailLines)
     yield printer.print(last)
@@ -41,14 +41,6 @@ export async function* readLog(
   }
 }
 
-async function oldLines(file: string): Promise<Buffer[]> {
-  try {
-    return new LineSplitter().push(await readFile(file))
-  } catch {
-    return []
-  }
-}
-
 /** A file that is appended to, and replaced by a new one now and then. */
 class LogReader {
   readonly #path: string
@@ -57,6 +49,12 @@ class LogReader {
 
   constructor(path: string) {
     this.#path = path
+  }
+
+  /** What was set aside and what there is, each line once, also where the file is set aside in the middle. */
+  async readAll(): Promise<Buffer[]> {
+    this.#handle = await open(this.#path, 'r').catch(() => undefined)
+    return [...(await this.#readOld()), ...(await this.read())]
   }
 
   /** The complete lines since the last call; none while there is no file. */
@@ -69,6 +67,16 @@ class LogReader {
     this.#handle = await open(this.#path, 'r').catch(() => undefined)
     this.#splitter = new LineSplitter()
     return [...lines, ...(await this.#readOpen())]
+  }
+
+  async #readOld(): Promise<Buffer[]> {
+    const old = await open(`${this.#path}.1`, 'r').catch(() => undefined)
+    try {
+      if (old === undefined || (await old.stat()).ino === (await this.#handle?.stat())?.ino) return []
+      return new LineSplitter().push(await old.readFile())
+    } finally {
+      await old?.close()
+    }
   }
 
   async close(): Promise<void> {

@@ -19,6 +19,13 @@ export class PortChannel extends Duplex {
     if (!this.destroyed && !this.push(data)) this.#socket.pause()
   }
 
+  /** The client has gone: what it has sent is still there to be read, and then that is all. */
+  hangUp(): void {
+    if (this.destroyed) return
+    this.once('end', () => this.destroy())
+    this.push(null)
+  }
+
   override _read(): void {
     this.#socket.resume()
   }

@@ -1,4 +1,4 @@
-import type { Duplex, Writable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import { createWebSocketStream, type WebSocket } from 'ws'
 import { NetworkNamespace } from '../../../kernel/namespaces.ts'
@@ -37,7 +37,7 @@ export async function forwardPorts(
   }
 }
 
-type Forward = (port: number, data: Duplex, errors: Writable) => void
+type Forward = (port: number, data: Duplex, errors: Duplex) => void
 
 /** A connection is two streams with one request id: one for errors, one for data. */
 function overSpdy(socket: WebSocket, forward: Forward): Promise<void> {
@@ -66,7 +66,7 @@ function overChannels(socket: WebSocket, ports: readonly number[], forward: Forw
   ports.forEach((port, i) => forward(port, channels[2 * i] as PortChannel, channels[2 * i + 1] as PortChannel))
   return new Promise((resolve) => {
     socket.once('close', () => {
-      for (const channel of channels) channel.destroy()
+      for (const channel of channels) channel.hangUp()
       resolve()
     })
   })
@@ -77,19 +77,33 @@ async function forwardOne(
   { podUid }: ForwardTarget,
   port: number,
   data: Duplex,
-  errors: Writable,
+  errors: Duplex,
 ): Promise<void> {
   for (const stream of [data, errors]) stream.on('error', () => {})
+  // Nothing comes here but its end, without which the stream is never done with.
+  errors.resume()
   try {
-    const socket = await connectLocally(namespace, port)
-    socket.once('close', () => errors.end())
-    data.once('close', () => socket.destroy())
-    socket.on('error', () => data.destroy())
-    data.pipe(socket).pipe(data)
+    join(data, await connectLocally(namespace, port), errors)
   } catch (error) {
     errors.end(`error forwarding port ${port} to pod ${podUid}: ${(error as Error).message}`)
     data.end()
+    data.resume()
   }
+}
+
+/** Joins a client's stream with a connection to the pod. Each side may end first, and what it has said before that arrives. */
+export function join(data: Duplex, socket: Socket, errors: Duplex): void {
+  socket.allowHalfOpen = true
+  socket.once('close', () => {
+    errors.end()
+    // What the client still sends goes nowhere. Left unread, it would hold up all other streams.
+    data.resume()
+  })
+  if (data.destroyed) return void socket.destroy()
+  data.once('close', () => (data.readableEnded ? socket.destroySoon() : socket.destroy()))
+  // A pod that has ended its side may refuse more input: its answer is on the way nevertheless.
+  socket.on('error', () => void (socket.readableEnded || data.destroy()))
+  data.pipe(socket).pipe(data)
 }
 
 /** To what listens in the pod on localhost, of either family. @throws Error in the words of Go's dialer */
