@@ -28,12 +28,18 @@ mount -t proc proc /proc
 umount -R -l /sys/fs/cgroup 2>/dev/null || true
 mount -t sysfs sysfs /sys
 mount -t cgroup2 none /sys/fs/cgroup
+# The checkout may lie in one of the places.
+mount -t tmpfs none /mnt
+mkdir /mnt/checkout
+case $1 in /run/*|/tmp/*|/var/lib/*) mount --bind "$1" /mnt/checkout ;; esac
 for place in /run /tmp /var/lib /dev/shm; do
   # What is only covered would still stand in mountinfo.
   while umount -R -l $place 2>/dev/null; do :; done
   awk -v p=$place/ 'index($5, p) == 1 { print $5 }' /proc/self/mountinfo | xargs -r umount -l 2>/dev/null || true
   mount -t tmpfs -o mode=755 none $place
 done
+case $1 in /run/*|/tmp/*|/var/lib/*) mkdir -p "$1"; mount --move /mnt/checkout "$1" ;; esac
+umount /mnt
 mount -t tmpfs none /mnt
 cp -a /etc/. /mnt
 mount --move /mnt /etc
@@ -75,7 +81,7 @@ export class Machine {
     const cgroup = `weft-t${process.pid}-${name}`
     createCgroup(cgroup)
     const flags = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--cgroup', '--uts', '--ipc']
-    const child = spawn('sh', ['-c', `read _ && exec unshare ${flags.join(' ')} sh -c "$0"`, init], {
+    const child = spawn('sh', ['-c', `read _ && exec unshare ${flags.join(' ')} sh -c "$0" init "$1"`, init, root], {
       stdio: ['pipe', 'pipe', 'pipe'],
     })
     joinCgroup(cgroup, child.pid as number)
@@ -189,7 +195,7 @@ export class Machine {
       section mounts; cat /proc/1/mountinfo
       section cgroups; find /sys/fs/cgroup -type d
       section sockets; cat /proc/1/net/unix | awk '{print $8}' | grep weft
-      section files; find /run /tmp /var/lib /etc /dev/shm
+      section files; find /run /tmp /var/lib /etc /dev/shm -xdev
       true`)
     if (code !== 0) throw new Error(stderr)
     const sections = stdout.split(/^== /m).slice(1)
