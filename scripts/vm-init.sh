@@ -20,7 +20,11 @@ mount -t devtmpfs devtmpfs /root/dev
 mkdir -p /root/dev/pts /root/dev/shm
 for link in fd:fd stdin:fd/0 stdout:fd/1 stderr:fd/2; do ln -s "/proc/self/${link#*:}" "/root/dev/${link%:*}"; done
 mount -t devpts devpts /root/dev/pts
+# Before these are covered: the checkout may lie in one of them.
+mkdir -p /checkout
+mount --bind "/root$CHECKOUT" /checkout
 for place in /dev/shm /tmp /run /var/tmp; do mount -t tmpfs -o mode=1777 tmpfs "/root$place"; done
+[ -d "/root$CHECKOUT" ] || { mkdir -p "/root$CHECKOUT" && mount --move /checkout "/root$CHECKOUT"; }
 mount -t cgroup2 cgroup2 /root/sys/fs/cgroup
 mount --bind "/host$MODULES" /lib
 hostname weft-vm

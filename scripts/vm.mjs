@@ -69,7 +69,7 @@ const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`
 function commandArchive(command, image, { env = {}, modules = defaultModules }) {
   const variables = { PATH: process.env.PATH, HOME: '/root', LANG: 'C.UTF-8', WEFT_VM: image.name, ...env }
   const exports = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}\n`)
-  const settings = `. /first\nMODULES=${quoted(resolve(image.modules))}\nLATER_MODULES=${quoted(modules.join(' '))}\n`
+  const settings = `. /first\nCHECKOUT=${quoted(process.cwd())}\nMODULES=${quoted(resolve(image.modules))}\nLATER_MODULES=${quoted(modules.join(' '))}\n`
   return cpio([
     { path: 'settings', mode: 0o100644, data: settings },
     { path: 'command', mode: 0o100644, data: `${exports.join('')}cd ${quoted(process.cwd())}\n${command}\n` },
