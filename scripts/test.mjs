@@ -75,6 +75,7 @@ function vitest() {
 /** On another kernel, what depends on the kernel: a test that is skipped here and passes there is not a skipped one. */
 async function vmTests() {
   const from = Date.now()
+  const files = new Map()
   try {
     await runVmTests(vmTestFiles, ({ file, name, title, state, seconds, message }) => {
       if (state === 'skipped') {
@@ -85,10 +86,11 @@ async function vmTests() {
       if (here >= 0) skipped.splice(here, 1)
       if (state === 'passed') passed++
       else failed++
-      say(
-        `${state === 'passed' ? 'ok' : 'FAILED'}: in the VM: ${file}: ${name} (${seconds.toFixed(1)} s)${message && `\n${message}`}`,
-      )
+      const count = files.get(file) ?? { tests: 0, seconds: 0 }
+      files.set(file, { tests: count.tests + 1, seconds: count.seconds + seconds })
+      if (state !== 'passed') say(`FAILED: in the VM: ${file}: ${name}${message && `\n${message}`}`)
     })
+    for (const [file, { tests, seconds }] of files) say(`in the VM: ${file} (${tests} tests) ${seconds.toFixed(1)} s`)
     say(`the VM took ${((Date.now() - from) / 1000).toFixed(0)} s`)
   } catch (error) {
     if (!(error instanceof NoVm)) throw error
