@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readlinkSync } from 'node:fs'
 import { breathe } from './netlink/dump.ts'
+import { namesIn, textOf } from './read-if-there.ts'
 
 /** TCP_LISTEN of include/net/tcp_states.h, as proc(5) shows it. */
 const LISTEN = '0A'
@@ -32,10 +33,10 @@ const PROCESSES_AT_ONCE = 50
 /** Stops after so many processes; returns what it found. */
 function* searchListeners(command: string): Generator<undefined, number[]> {
   const sockets = new Set<string>()
-  for (const [count, pid] of entriesOf('/proc').entries()) {
+  for (const [count, pid] of namesIn('/proc').entries()) {
     if (count % PROCESSES_AT_ONCE === PROCESSES_AT_ONCE - 1) yield
     if (!/^\d+$/.test(pid) || textOf(`/proc/${pid}/comm`).trim() !== command) continue
-    for (const fd of entriesOf(`/proc/${pid}/fd`)) {
+    for (const fd of namesIn(`/proc/${pid}/fd`)) {
       const inode = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`))?.[1]
       if (inode !== undefined) sockets.add(inode)
     }
@@ -54,22 +55,6 @@ function listenersIn(text: string): { port: number; inode: string }[] {
       const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/)
       return state === LISTEN ? [{ port: Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16), inode }] : []
     })
-}
-
-function entriesOf(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch {
-    return []
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }
 
 function linkOf(path: string): string {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { namesIn, textOf } from './read-if-there.ts'
 
 /** Files that say where sshd listens: its own (sshd_config(5)), and those of the socket by which systemd starts it at the first connection (systemd.socket(5)). */
 const configurations: readonly { directory: string; files: RegExp; line: RegExp }[] = [
@@ -25,20 +25,4 @@ export function configuredSshdPorts(root = '/'): number[] {
       .flatMap((name) => [...textOf(`${root}/${directory}/${name}`).matchAll(line)].map(([, port]) => Number(port))),
   )
   return [...new Set(ports)].filter((port) => port >= 1 && port <= 65_535).toSorted((a, b) => a - b)
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path)
-  } catch {
-    return []
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }
