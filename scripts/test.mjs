@@ -3,24 +3,34 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { NoVm } from './vm-image.mjs'
 import { runVmTests, vmTestFiles } from './vm-tests.mjs'
 
 const report = '.cache/tests.json'
 const oldKubectl = '.cache/kubectl-1.20/usr/bin/kubectl'
 let passed = 0
-let failed = 0
+/** Every check and test that failed, told again at the end: by then its own report is thousands of lines up. */
+const failures = []
 /** Where they may still run: in the VM. File and title of each, and how to tell of it. */
 const skipped = []
 
 const say = (line) => process.stdout.write(`${line}\n`)
+
+/** A failed test with the first lines of its reason, without colours. */
+const describe = (file, name, message) => {
+  const lines = stripVTControlCharacters(message ?? '')
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+  return [`${file}: ${name}`, ...lines.slice(0, 12)].join('\n    ')
+}
 
 /** Runs one check with its output shown; counts it. */
 function check(name, command, args) {
   const from = Date.now()
   const { status } = spawnSync(command, args, { stdio: 'inherit' })
   if (status === 0) passed++
-  else failed++
+  else failures.push(name)
   say(`${status === 0 ? 'ok' : 'FAILED'}: ${name} (${((Date.now() - from) / 1000).toFixed(1)} s)`)
 }
 
@@ -50,8 +60,7 @@ function vitest() {
   ]
   spawnSync('npx', ['--no-install', ...args], { stdio: 'inherit' })
   if (!existsSync(report)) {
-    say('FAILED: the test runner wrote no report')
-    failed++
+    failures.push('the test runner wrote no report')
     return
   }
   const { testResults } = JSON.parse(readFileSync(report, 'utf8'))
@@ -59,15 +68,15 @@ function vitest() {
     const tests = file.assertionResults
     for (const test of tests) {
       if (test.status === 'passed') passed++
-      else if (test.status === 'failed') failed++
+      else if (test.status === 'failed')
+        failures.push(describe(relative('.', file.name), test.fullName, test.failureMessages[0]))
       else {
         skipped.push({ file: relative('.', file.name), title: test.title, name: test.fullName })
       }
     }
     // A file that could not even be loaded has no tests to count.
     if (file.status === 'failed' && !tests.some((test) => test.status === 'failed')) {
-      failed++
-      say(`FAILED: ${file.name}: ${file.message}`)
+      failures.push(describe(relative('.', file.name), 'the file itself', file.message))
     }
   }
 }
@@ -85,10 +94,9 @@ async function vmTests() {
       const here = skipped.findIndex((one) => one.file === file && one.title === title)
       if (here >= 0) skipped.splice(here, 1)
       if (state === 'passed') passed++
-      else failed++
+      else failures.push(describe(file, `in the VM: ${name}`, message))
       const count = files.get(file) ?? { tests: 0, seconds: 0 }
       files.set(file, { tests: count.tests + 1, seconds: count.seconds + seconds })
-      if (state !== 'passed') say(`FAILED: in the VM: ${file}: ${name}${message && `\n${message}`}`)
     })
     for (const [file, { tests, seconds }] of files) say(`in the VM: ${file} (${tests} tests) ${seconds.toFixed(1)} s`)
     say(`the VM took ${((Date.now() - from) / 1000).toFixed(0)} s`)
@@ -106,5 +114,6 @@ vitest()
 // Somebody who names tests has chosen among those of this machine.
 if (process.argv.length === 2) await vmTests()
 for (const { name } of skipped) say(`skipped: ${name}`)
-say(`${passed} passed, ${failed} failed, ${skipped.length} skipped`)
-process.exitCode = failed > 0 || passed === 0 ? 1 : 0
+for (const failure of failures) say(`FAILED: ${failure}`)
+say(`${passed} passed, ${failures.length} failed, ${skipped.length} skipped`)
+process.exitCode = failures.length > 0 || passed === 0 ? 1 : 0
