@@ -22,6 +22,3 @@ export class Random {
   /** Up to `most` of what `make` makes. */
   some = <T>(most: number, make: () => T): T[] => Array.from({ length: this.below(most + 1) }, make)
 }
-
-/** Of $WEFT_TEST_SEED, or another one each time; tell it when a test fails. */
-export const testSeed = (): number => Number(process.env['WEFT_TEST_SEED'] ?? Date.now() % 1_000_000_007)

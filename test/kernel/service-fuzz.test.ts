@@ -23,7 +23,8 @@ import {
 import type { FoundItem } from '../../src/reconcile/types.ts'
 import { Feed } from './feed.ts'
 import { OddObjects } from './odd-objects.ts'
-import { Random, testSeed } from './random.ts'
+import { testSeed } from '../seed.ts'
+import { Random } from './random.ts'
 import { noRoot } from './world.ts'
 
 const objects = 10_000
