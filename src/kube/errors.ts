@@ -21,17 +21,32 @@ export class ApiError extends WeftError {
   /** How long the server asks to be left alone. */
   readonly retryAfterSeconds: number | undefined
 
-  constructor(status: number, body: Partial<Status>, call: FailedCall) {
-    const reason = body.reason ?? ''
-    super(body.message || `the API server answered ${status}`, {
+  /** `body`: the Status, or what came in its place. */
+  constructor(status: number, body: { [field in keyof Status]?: unknown }, call: FailedCall) {
+    const reason = textOf(body.reason)
+    super(textOf(body.message) || `the API server answered ${status}`, {
       code: errorCode(status, reason),
       where: `${call.method} ${call.url}`,
       ...blame(status),
     })
     this.status = status
     this.reason = reason
-    this.details = body.details
-    this.retryAfterSeconds = body.details?.retryAfterSeconds ?? call.retryAfterSeconds
+    this.details = detailsOf(body.details)
+    this.retryAfterSeconds = this.details?.retryAfterSeconds ?? call.retryAfterSeconds
+  }
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
+
+/** Details of a Status whose types nobody has checked yet. */
+function detailsOf(value: unknown): StatusDetails | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { causes, retryAfterSeconds, ...details } = value as { [field in keyof StatusDetails]?: unknown }
+  const isCause = (cause: unknown): boolean => typeof cause === 'object' && cause !== null
+  return {
+    ...(details as StatusDetails),
+    ...(Array.isArray(causes) && { causes: causes.filter(isCause) }),
+    ...(typeof retryAfterSeconds === 'number' && { retryAfterSeconds }),
   }
 }
 

@@ -12,15 +12,19 @@ export function mergePatchOf(before: unknown, now: unknown): Fields | undefined 
 }
 
 function diff(before: Fields, now: Fields): Record<string, unknown> {
-  const patch: Record<string, unknown> = {}
+  const patch: [string, unknown][] = []
   for (const field of new Set([...Object.keys(before), ...Object.keys(now)])) {
-    const [old, wanted] = [before[field] ?? null, now[field] ?? null]
+    const [old, wanted] = [fieldOf(before, field), fieldOf(now, field)]
     if (isDeepStrictEqual(old, wanted)) continue
     const inner = isFields(old) && isFields(wanted) ? diff(old, wanted) : wanted
-    if (!(isFields(old) && isFields(inner) && Object.keys(inner).length === 0)) patch[field] = inner
+    if (!(isFields(old) && isFields(inner) && Object.keys(inner).length === 0)) patch.push([field, inner])
   }
-  return patch
+  // Not field by field: one may be named `__proto__`.
+  return Object.fromEntries(patch)
 }
+
+/** What every object inherits (`constructor`) is no field. */
+const fieldOf = (fields: Fields, name: string): unknown => (Object.hasOwn(fields, name) ? (fields[name] ?? null) : null)
 
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -74,6 +74,6 @@ function parseLine(line: Buffer, call: CallDescription): { type?: unknown; objec
 }
 
 function errorEvent(object: unknown, call: CallDescription): ApiError {
-  const status = (object ?? {}) as Partial<Status>
-  return new ApiError(status.code ?? 500, status, call)
+  const status = (object ?? {}) as { [field in keyof Status]?: unknown }
+  return new ApiError(typeof status.code === 'number' ? status.code : 500, status, call)
 }

@@ -1,13 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { startEvents } from '../../src/daemon/events.ts'
+import { objectsOfAgent } from '../../src/daemon/refusals.ts'
 import { applyConflicts, applyObject } from '../../src/kube/apply.ts'
 import { ApiClient, isConflict, isGone, isNotFound, isRecreated } from '../../src/kube/client.ts'
-import { EventRecorder } from '../../src/kube/events.ts'
+import { EventRecorder, type ObjectReference } from '../../src/kube/events.ts'
 import { type Lease, runLeaderElection } from '../../src/kube/lease.ts'
 import { resourcePath } from '../../src/kube/paths.ts'
 import { Reflector } from '../../src/kube/reflector.ts'
 import { patchStatus, retryOnConflict } from '../../src/kube/status.ts'
 import { ObjectStore } from '../../src/kube/store.ts'
 import { type KubeObject, objectKey } from '../../src/kube/types.ts'
+import { processTimers } from '../../src/kube/timers.ts'
+import type { Refusal } from '../../src/reconcile/types.ts'
 import { Link } from './link.ts'
 import { type ConfigMap, TestNamespace, testLabel } from './namespace.ts'
 import { isEmbedded, orSkipped, startTestServer, type TestServer } from './server.ts'
@@ -304,6 +308,81 @@ describe('Events', () => {
       { ...common, reason: 'Refused', type: 'Warning', count: 2, message: 'port 22 is taken' },
       { ...common, reason: 'Repaired', type: 'Normal', count: 1 },
     ])
+  })
+})
+
+describe('an Event that many tell', () => {
+  const agents = 20
+  const minute = 60_000
+  /** All at once, each with a recorder of its own, so much later than it is. */
+  async function all(object: ObjectReference, laterMs: number, olderThanMs: number): Promise<number> {
+    const recorders = Array.from({ length: agents }, (_, i) => {
+      const timers = { ...processTimers, now: () => Date.now() + laterMs }
+      return new EventRecorder({ client, component: 'weft', instance: `node${i}`, timers })
+    })
+    for (const recorder of recorders) {
+      recorder.sharedWarning(object, 'Refused', 'port 22 is taken', { olderThanMs, anybody: true })
+    }
+    await Promise.all(recorders.map((recorder) => recorder.idle()))
+    expect(recorders.map(({ counts }) => counts.dropped)).toEqual(new Array(agents).fill(0))
+    return recorders.reduce((sum, { counts }) => sum + counts.written, 0)
+  }
+
+  it('is one Event, which one of them counts up when it gets old, and makes anew when it is forgotten', async () => {
+    const { metadata } = await namespace.put('shared', 'a')
+    const { name, uid = '' } = metadata
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', namespace: namespace.name, name, uid }
+    const path = resourcePath({ version: 'v1', resource: 'events', namespace: namespace.name })
+    const events = async () =>
+      (
+        await client.list<KubeObject & { count: number; source: object }>(path, {
+          fieldSelector: `involvedObject.uid=${uid}`,
+        })
+      ).items
+    expect(await all(object, 0, 5 * minute)).toBe(1)
+    expect(await all(object, 0, 5 * minute)).toBe(0)
+    expect((await events()).map(({ count, source }) => [count, source])).toEqual([[1, { component: 'weft' }]])
+    expect(await all(object, 30 * minute, 25 * minute)).toBe(1)
+    expect(await all(object, 40 * minute, 25 * minute)).toBe(0)
+    const [event, ...others] = await events()
+    expect([event?.count, others]).toEqual([2, []])
+    await client.remove(`${path}/${event?.metadata.name}`)
+    expect(await all(object, 60 * minute, 25 * minute)).toBe(1)
+    expect((await events()).map(({ count, metadata }) => [count, metadata.name])).toEqual([[1, event?.metadata.name]])
+  })
+
+  it('of agents stands on the Service once, and once for each node where it is a matter of the node', async () => {
+    const name = 'refused'
+    await client.create(resourcePath({ version: 'v1', resource: 'services', namespace: namespace.name }), {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name },
+      spec: { ports: [{ port: 80 }] },
+    })
+    const subject = `${namespace.name}/${name}:`
+    const refusals: Refusal[] = [
+      { subject, reason: 'AddressIsSpecial', message: 'loopback', clusterWide: true },
+      { subject, reason: 'AddressIsGateway', message: 'a gateway' },
+    ]
+    const stop = new AbortController()
+    const nodes = ['n1', 'n2', 'n3', 'n4', 'n5']
+    for (const node of nodes) {
+      const from = { component: 'weft', instance: node, suffix: ` (node ${node})` }
+      startEvents(
+        { client, ...from, refusals: () => refusals, objectOf: objectsOfAgent(node), log: () => {} },
+        stop.signal,
+      )
+    }
+    const path = resourcePath({ version: 'v1', resource: 'events', namespace: namespace.name })
+    const messages = async () =>
+      (
+        await client.list<KubeObject & { message: string }>(path, { fieldSelector: `involvedObject.name=${name}` })
+      ).items
+        .map(({ message }) => message)
+        .toSorted()
+    const own = nodes.map((node) => `a gateway (node ${node})`)
+    await eventually(async () => expect(await messages()).toEqual([...own, 'loopback']))
+    stop.abort()
   })
 })
 

@@ -5,6 +5,7 @@ export const metadata = (name: string): Json => ({
   name,
   labels: { app: 'a' },
   annotations: { note: 'x' },
+  ownerReferences: [{ apiVersion: 'example.com/v1', kind: 'Owner', name: 'o', uid: 'u' }],
 })
 const template = {
   metadata: { labels: { app: 'a' } },
@@ -81,6 +82,54 @@ export interface Sample {
   /** Of its collection; NAMESPACE stands for one. */
   path: string
   object: Json
+}
+
+/** What is answered and not stored; `path` is where it is sent. */
+export function questionsOf(namespace: string): Sample[] {
+  const inNamespace = `/api/v1/namespaces/${namespace}`
+  const access = '/apis/authorization.k8s.io/v1'
+  const spec = { user: 'a', groups: ['b'], extra: { c: ['d'] }, resourceAttributes: { verb: 'get', resource: 'pods' } }
+  const review = (kind: string, group: string, more: Json): Json => ({
+    apiVersion: `${group}.k8s.io/v1`,
+    kind,
+    spec: more,
+  })
+  return [
+    { path: `${access}/subjectaccessreviews`, object: review('SubjectAccessReview', 'authorization', spec) },
+    {
+      path: `${access}/selfsubjectaccessreviews`,
+      object: review('SelfSubjectAccessReview', 'authorization', { nonResourceAttributes: { path: '/', verb: 'get' } }),
+    },
+    {
+      path: `${access}/selfsubjectrulesreviews`,
+      object: review('SelfSubjectRulesReview', 'authorization', { namespace }),
+    },
+    {
+      path: '/apis/authentication.k8s.io/v1/tokenreviews',
+      object: review('TokenReview', 'authentication', { token: 'x', audiences: ['a'] }),
+    },
+    {
+      path: `${inNamespace}/serviceaccounts/default/token`,
+      object: review('TokenRequest', 'authentication', {
+        audiences: ['a'],
+        expirationSeconds: 600,
+        boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'p' },
+      }),
+    },
+    {
+      path: `${inNamespace}/pods/p/binding`,
+      object: { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'p' }, target: { kind: 'Node', name: 'n' } },
+    },
+    {
+      path: `${inNamespace}/pods/p/eviction`,
+      object: {
+        apiVersion: 'policy/v1',
+        kind: 'Eviction',
+        metadata: { name: 'p' },
+        deleteOptions: { gracePeriodSeconds: 0, preconditions: { uid: 'x' } },
+      },
+    },
+  ]
 }
 
 export const samples: readonly Sample[] = [

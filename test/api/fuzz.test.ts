@@ -1,8 +1,8 @@
 import { Agent, request } from 'node:https'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { isMap, type Json, mapOf } from '../../src/lab/api/access.ts'
-import { definition, metadata, samples as namelessSamples, type Sample } from './fuzz-samples.ts'
+import { isMap, type Json, mapOf, setField } from '../../src/lab/api/access.ts'
+import { definition, metadata, questionsOf, samples as namelessSamples, type Sample } from './fuzz-samples.ts'
 import { isEmbedded, orSkipped, startTestServer, type TestServer } from './server.ts'
 
 // Whatever a client sends: an answer that is the client's fault, never the server's, and what is accepted can be read again.
@@ -48,13 +48,15 @@ interface Sent {
   path: string
   type?: string
   body?: string
+  accept?: string
 }
 
-function send({ method, path, type, body }: Sent): Promise<Answer> {
+function send({ method, path, type, body, accept }: Sent): Promise<Answer> {
   const { server: url, ca, cert, key, token } = server.connection
   const bearer = token?.()
   const headers: Record<string, string> = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
   if (type !== undefined) headers['content-type'] = type
+  if (accept !== undefined) headers['accept'] = accept
   if (body !== undefined) headers['content-length'] = String(Buffer.byteLength(body))
   const { hostname, port } = new URL(url)
   const options = { host: hostname, port, path, method, headers, agent, ...(ca && { ca }), ...(cert && { cert, key }) }
@@ -80,7 +82,7 @@ function parsed(bytes: Buffer): unknown {
 
 /** What a real API server takes for its own fault although it is the client's, or is asked to wait for. */
 const knownFaults =
-  /^(failed to create typed patch object|resourceVersion should not be set|unknown patch type|map: map\[.*\] does not contain declared merge key|delete patch type|Timeout: Too large resource version|resourceVersion: Invalid value)/
+  /^(failed to create typed patch object|resourceVersion should not be set|unknown patch type|map: map\[.*\] does not contain declared merge key|delete patch type|Timeout: Too large resource version|resourceVersion: Invalid value|target\.(kind|name): )/
 
 function expectNoFault(answer: Answer, sent: Sent): void {
   const shown = () => `${JSON.stringify(sent)} → ${JSON.stringify(answer.body)?.slice(0, 500)}`
@@ -88,6 +90,19 @@ function expectNoFault(answer: Answer, sent: Sent): void {
   if (answer.code < 500) return
   expect(String(mapOf(answer.body)['message']), shown()).toMatch(knownFaults)
 }
+
+/** Names that every object of JavaScript has, that mean something to a patch, or nothing at all. */
+const names = [
+  '__proto__',
+  'constructor',
+  'toString',
+  'valueOf',
+  'hasOwnProperty',
+  'length',
+  'toJSON',
+  'then',
+  '',
+] as const
 
 /** Values that are often wrong where they are put. */
 const value: fc.Arbitrary<unknown> = fc.oneof(
@@ -112,7 +127,11 @@ const value: fc.Arbitrary<unknown> = fc.oneof(
     '10.0.0.0/8',
   ),
   fc.jsonValue({ maxDepth: 3 }),
-  fc.constantFrom('__proto__', 'constructor', '$patch', '%'),
+  fc.constantFrom('$patch', '%', '\u0000', '\ud800', 'x'.repeat(300)),
+  fc.constantFrom(2 ** 31, -(2 ** 31), 2 ** 53, 2 ** 63, 1e300, 5e-324),
+  fc.constantFrom(...names),
+  // What has no text, or another than it says.
+  fc.tuple(fc.constantFrom(...names), fc.constantFrom(null, 1, {}, [])).map(([name, field]) => ({ [name]: field })),
 )
 
 interface Place {
@@ -129,19 +148,21 @@ function places(holder: unknown, path: string[] = []): Place[] {
 
 interface Change {
   where: number
-  what: 'set' | 'remove' | 'double' | 'add'
+  what: 'set' | 'remove' | 'double' | 'add' | 'name'
+  name: string
   value: unknown
 }
 
 const change: fc.Arbitrary<Change> = fc.record({
   where: fc.nat(),
-  what: fc.constantFrom<Change['what'][]>('set', 'remove', 'double', 'add'),
+  what: fc.constantFrom<Change['what'][]>('set', 'remove', 'double', 'add', 'name'),
+  name: fc.constantFrom(...names),
   value,
 })
 
 function mutated(object: Json, changes: readonly Change[]): Json {
   const copy = structuredClone(object)
-  for (const { where, what, value: shared } of changes) {
+  for (const { where, what, name, value: shared } of changes) {
     const value = structuredClone(shared)
     const all = places(copy)
     const place = all[where % all.length]
@@ -151,6 +172,7 @@ function mutated(object: Json, changes: readonly Change[]): Json {
     const field = holder as Json
     if (what === 'set') field[key] = value
     else if (what === 'add') field[`${key}x`] = value
+    else if (what === 'name' && isMap(holder)) setField(holder, name, value)
     else if (what === 'double' && Array.isArray(holder)) holder.push(structuredClone(holder[0]))
     else if (Array.isArray(holder)) holder.splice(Number(key), 1)
     else delete field[key]
@@ -170,6 +192,12 @@ async function expectReadable(path: string, answer: Answer): Promise<void> {
   expect(mapOf(mapOf(again.body)['metadata'])['uid']).toBe(uid)
   // A definition's conditions are its controller's: they follow at once.
   if (server.isEmbedded && answer.body['kind'] !== 'CustomResourceDefinition') expect(again.body).toEqual(answer.body)
+  for (const accept of ['application/json;as=Table;v=v1;g=meta.k8s.io', 'application/yaml']) {
+    const sent = { method: 'GET', path: `${path}/${encodeURIComponent(name)}`, accept }
+    const shown = await send(sent)
+    expectNoFault(shown, sent)
+    expect(shown.code).toBe(200)
+  }
 }
 
 const sampleName = ({ object }: Sample): string => String(mapOf(object['metadata'])['name'])
@@ -265,8 +293,8 @@ describe('requests of all kinds', () => {
     const operation = fc.record({
       op: fc.constantFrom('add', 'remove', 'replace', 'move', 'copy', 'test', 'other'),
       where: fc.nat(),
-      from: fc.nat(),
-      suffix: fc.constantFrom('', '/-', '/0', '/x', '/~1', '~2'),
+      from: fc.oneof(fc.nat(), value),
+      suffix: fc.constantFrom('', '/-', '/0', '/x', '/~1', '~2', '/', ...names.map((name) => `/${name}`)),
       value,
     })
     await fc.assert(
@@ -277,7 +305,7 @@ describe('requests of all kinds', () => {
         const patch = operations.map(({ op, where, from, suffix, value }) => ({
           op,
           path: at(where) + suffix,
-          from: at(from),
+          from: typeof from === 'number' && from >= 0 ? at(Math.floor(from)) : from,
           value,
         }))
         const sent = { method: 'PATCH', path, type: 'application/json-patch+json', body: JSON.stringify(patch) }
@@ -294,19 +322,57 @@ describe('requests of all kinds', () => {
       ...samples.filter(({ object }) => ['Deployment', 'StatefulSet'].includes(object['kind'])),
     )
     await fc.assert(
-      fc.asyncProperty(scalable, value, fc.constantFrom('PUT', 'PATCH'), async (one, replicas, method) => {
-        const path = `${await prepared(one)}/scale`
-        const scale = {
-          apiVersion: 'autoscaling/v1',
-          kind: 'Scale',
-          metadata: metadata(sampleName(one)),
-          spec: { replicas },
-        }
-        const type = method === 'PUT' ? 'application/json' : 'application/merge-patch+json'
-        const sent = { method, path, type, body: JSON.stringify(scale) }
+      fc.asyncProperty(
+        scalable,
+        value,
+        changes,
+        fc.constantFrom('PUT', 'PATCH'),
+        async (one, replicas, all, method) => {
+          const path = `${await prepared(one)}/scale`
+          const scale = {
+            apiVersion: 'autoscaling/v1',
+            kind: 'Scale',
+            metadata: metadata(sampleName(one)),
+            spec: { replicas },
+          }
+          const type = method === 'PUT' ? 'application/json' : 'application/merge-patch+json'
+          const sent = { method, path, type, body: JSON.stringify(mutated(scale, all)) }
+          expectNoFault(await send(sent), sent)
+        },
+      ),
+      { numRuns: 100 },
+    )
+  })
+
+  it('POST: questions, and what is done to a pod', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...questionsOf(namespace)), changes, async ({ path, object }, all) => {
+        for (const one of samples) if (['Pod', 'Node'].includes(one.object['kind'])) await prepared(one)
+        const body = JSON.stringify(mutated(object, all))
+        const sent = { method: 'POST', path: `${path}?dryRun=All`, type: 'application/json', body }
         expectNoFault(await send(sent), sent)
       }),
-      { numRuns: 100 },
+      { numRuns: 200 },
+    )
+  })
+
+  it('DELETE: options with something wrong', async () => {
+    const options = {
+      apiVersion: 'v1',
+      kind: 'DeleteOptions',
+      gracePeriodSeconds: 1,
+      propagationPolicy: 'Background',
+      preconditions: { uid: 'x', resourceVersion: '1' },
+      dryRun: ['All'],
+    }
+    await fc.assert(
+      fc.asyncProperty(sample, changes, async (one, all) => {
+        const path = await prepared(one)
+        const body = JSON.stringify(mutated(options, all))
+        const sent = { method: 'DELETE', path: `${path}?dryRun=All`, type: 'application/json', body }
+        expectNoFault(await send(sent), sent)
+      }),
+      { numRuns: 200 },
     )
   })
 

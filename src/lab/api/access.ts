@@ -11,6 +11,9 @@ export const listOf = (value: unknown): Json[] => (Array.isArray(value) ? value.
 
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '')
 
+export const textsOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
+
 export const stringsOf = (value: unknown): Record<string, string> =>
   Object.fromEntries(
     Object.entries(mapOf(value)).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
@@ -24,7 +27,7 @@ export function sameJson(a: unknown, b: unknown): boolean {
   const keys = Object.keys(a).filter((key) => a[key] !== undefined)
   return (
     keys.length === Object.keys(b).filter((key) => b[key] !== undefined).length &&
-    keys.every((key) => sameJson(a[key], b[key]))
+    keys.every((key) => Object.hasOwn(b, key) && sameJson(a[key], b[key]))
   )
 }
 
@@ -47,15 +50,20 @@ export function copyJson<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(copyJson) as T
   const copy: Json = {}
-  for (const [key, field] of Object.entries(value)) {
-    // A plain assignment would set the prototype.
-    if (key === '__proto__') Object.defineProperty(copy, key, { ...plainField, value: copyJson(field) })
-    else copy[key] = copyJson(field)
-  }
+  for (const [key, field] of Object.entries(value)) setField(copy, key, copyJson(field))
   return copy as T
 }
 
 const plainField = { configurable: true, enumerable: true, writable: true } as const
+
+/** Sets a field whose name a client chose: `__proto__` is one like others, where a plain assignment would set the prototype. */
+export function setField(object: Json, key: string, value: unknown): void {
+  if (key === '__proto__') Object.defineProperty(object, key, { ...plainField, value })
+  else object[key] = value
+}
+
+/** A field whose name a client chose; what every object inherits (`constructor`, `__proto__`) is none. */
+export const fieldAt = (object: Json, key: string): unknown => (Object.hasOwn(object, key) ? object[key] : undefined)
 
 /** Freezes a JSON value to its depth: what the store hands out cannot be changed by mistake. */
 export function freeze<T>(value: T): T {

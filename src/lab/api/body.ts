@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { isMap, type Json } from './access.ts'
-import { checkKind, type NamedKind } from './body-kind.ts'
-import { checkDepth } from './depth.ts'
+import { checkKind, type NamedKind, unreadableKind, unrecognized } from './body-kind.ts'
 import { duplicateKeys } from './duplicate-keys.ts'
-import { checkFields, type FieldValidation, quiet } from './field-validation.ts'
+import { checkFields, checkOptions, type FieldValidation, quiet } from './field-validation.ts'
+import { jsonType } from './go-text.ts'
+import { parseValue } from './json-value.ts'
 import { decodeProtobuf, protobufBodyType } from './protobuf-body.ts'
 import { badRequest, StatusError, unsupportedBody } from './status.ts'
 
@@ -54,24 +55,38 @@ export async function parseBody(
 }
 
 /**
- * YAML 1.1, as Go's decoders read it (`y` is true), as JSON has it: no value refers to one that holds it.
+ * YAML 1.1, as Go's decoders read it (`y` is true, dates stay text, `1:30` is no number), as JSON has it: no value refers to one that holds it.
  * @throws StatusError 400
  */
 export async function parseYaml(text: string, words: (problem: string) => string): Promise<unknown> {
   const { parse } = await import('yaml')
   try {
-    const value: unknown = parse(text, { version: '1.1', uniqueKeys: false })
-    return checkDepth(JSON.parse(JSON.stringify(value ?? null)))
+    const value: unknown = parse(text, {
+      version: '1.1',
+      uniqueKeys: false,
+      customTags: (tags) => tags.filter((tag) => typeof tag === 'string' || !isForeign(tag)),
+    })
+    return parseValue(JSON.stringify(value ?? null, finite))
   } catch (error) {
     if (error instanceof StatusError) throw error
     throw badRequest(words(`yaml: ${(error as Error).message.split('\n')[0]}`))
   }
 }
 
+/** What YAML 1.1 knows and Go's decoders do not: times, and numbers to the base of sixty. */
+const isForeign = ({ tag, format }: { tag: string; format?: string }): boolean =>
+  tag === 'tag:yaml.org,2002:timestamp' || format === 'TIME'
+
+/** `.inf` and `.nan` are no JSON; JSON.stringify would make null of them. */
+function finite(_key: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new Error(`json: unsupported value: ${value}`)
+  return value
+}
+
 /** @throws StatusError 400 */
 export function parseJson(text: string, words: (problem: string) => string): unknown {
   try {
-    return checkDepth(JSON.parse(text))
+    return parseValue(text)
   } catch (error) {
     if (error instanceof StatusError) throw error
     const { message } = error as Error
@@ -91,33 +106,42 @@ export async function objectFromBody(
   validation: FieldValidation = quiet,
 ): Promise<Json> {
   const bytes = await readBytes(message)
-  const text = bytes.toString('utf8')
-  const unrecognized = (problem: string): string =>
-    `the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: ${problem} (${text === '' ? '<empty>' : text.slice(0, 1024)})`
-  const object =
-    mediaTypeOf(message) === protobufBodyType ? decodeProtobuf(bytes) : await parseBody(message, text, unrecognized)
-  if (!isMap(object)) {
-    const hex = bytes.subarray(0, 1024).toString('hex')
-    throw badRequest(
-      `the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; json parse error: json: cannot unmarshal ${goName(object)} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" } (${hex})`,
-    )
-  }
-  checkKind(object, kind)
-  checkFields(object, kind, validation, () => (mediaTypeOf(message) === 'application/json' ? duplicateKeys(text) : []))
+  const object = await mapFromBody(message, bytes, kind)
+  checkKind(object, kind, bytes)
+  checkFields(object, kind, validation, () =>
+    mediaTypeOf(message) === 'application/json' ? duplicateKeys(bytes.toString('utf8')) : [],
+  )
   if (object['metadata'] === undefined || object['metadata'] === null) object['metadata'] = {}
   return object
 }
 
-const goName = (value: unknown): string =>
-  Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value === 'boolean' ? 'bool' : typeof value
+/** @throws StatusError 400 or 415 if the body is no object */
+async function mapFromBody(message: IncomingMessage, bytes: Buffer, kind: Pick<NamedKind, 'kind'>): Promise<Json> {
+  const broken = (why: string): string =>
+    unrecognized(kind, `couldn't get version/kind; json parse error: ${why}`, bytes)
+  const object =
+    mediaTypeOf(message) === protobufBodyType
+      ? decodeProtobuf(bytes)
+      : await parseBody(message, bytes.toString('utf8'), broken)
+  if (isMap(object)) return object
+  // Go leaves a null where it has no value to set, and then finds nothing in it.
+  if (object === null) return {}
+  throw badRequest(broken(`json: cannot unmarshal ${jsonType(object)} into Go value of type ${typeMeta}`))
+}
 
-/** DeleteOptions in the body of a DELETE, which may be empty. @throws StatusError 400 or 415 */
+/** As Go prints the type that it looks for kind and version with. */
+const typeMeta =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+
+const optionsKind = { group: '', version: 'v1', kind: 'DeleteOptions' } as const
+
+/** DeleteOptions in the body of a DELETE, which may be empty; kind and version are checked where they are used. @throws StatusError 400 or 415 */
 export async function optionsFromBody(message: IncomingMessage): Promise<Json> {
   const bytes = await readBytes(message)
   if (bytes.length === 0) return {}
-  if (mediaTypeOf(message) === protobufBodyType) return decodeProtobuf(bytes)
-  const words = (problem: string): string => `error decoding options: ${problem}`
-  const body = await parseBody(message, bytes.toString('utf8'), words)
-  if (!isMap(body)) throw badRequest(words('json: cannot unmarshal array into Go value'))
-  return body
+  const options = await mapFromBody(message, bytes, optionsKind)
+  const unreadable = unreadableKind(options)
+  if (unreadable !== undefined) throw badRequest(unrecognized(optionsKind, unreadable, bytes))
+  checkOptions(options)
+  return options
 }

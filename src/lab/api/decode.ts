@@ -1,12 +1,15 @@
-import { isMap, type Json } from './access.ts'
-import type { ListSchema, ScalarSchema, Schema, StructSchema } from './apply/schema-types.ts'
+import { isMap, type Json, setField } from './access.ts'
+import type { ListSchema, MapSchema, ScalarSchema, Schema, StructSchema } from './apply/schema-types.ts'
 import { fieldOf } from './apply/typed.ts'
+import { jsonType } from './go-text.ts'
+import { canonicalQuantity, quantityError } from './quantities.ts'
 
 /** A value that is not of its field's type; the message is that of Go's decoder. */
 export class DecodeError extends Error {}
 
 /**
- * Takes away, in place, the fields that a type does not have, as Go's decoder does, and returns their paths.
+ * Makes of an object, in place, what Go's decoder makes of it: fields that its type does not have are gone, their paths are returned; a null in a
+ * list or map is the zero value. Other nulls stay.
  * @throws DecodeError for the first field whose type is wrong
  */
 export function decode(object: Json, schema: StructSchema): string[] {
@@ -31,14 +34,52 @@ function visit(value: unknown, schema: Schema, place: Place): void {
   else if (schema.is === 'list') visitList(value, schema, place)
   else if (!isMap(value)) throw mismatch(value, place, goType(schema))
   else if (schema.is === 'struct') visitStruct(value, schema, place)
-  else
-    for (const [key, item] of Object.entries(value))
-      visit(item, schema.values, { ...place, where: `${place.where}.${key}` })
+  else visitMap(value, schema, place)
 }
 
-function visitList(value: unknown, schema: ListSchema, place: Place): void {
-  if (!Array.isArray(value)) throw mismatch(value, place, goType(schema))
-  for (const [i, item] of value.entries()) visit(item, schema.items, { ...place, where: `${place.where}[${i}]` })
+function visitMap(map: Json, schema: MapSchema, place: Place): void {
+  for (const [key, item] of Object.entries(map)) {
+    if (item === null) setField(map, key, zeroOf(schema.values))
+    else visit(item, schema.values, { ...place, where: `${place.where}.${key}` })
+    canonicalize(map, key, schema.values)
+  }
+}
+
+/** A quantity is written in one way only. */
+function canonicalize(map: Json, key: string, schema: Schema): void {
+  const value: unknown = map[key]
+  if (schema.is !== 'scalar' || schema.type !== 'quantity') return
+  if (typeof value !== 'string' && typeof value !== 'number') return
+  const canonical = canonicalQuantity(String(value).trim())
+  // What is in it already may be frozen.
+  if (canonical !== value) setField(map, key, canonical)
+}
+
+function visitList(list: unknown, schema: ListSchema, place: Place): void {
+  if (!Array.isArray(list)) throw mismatch(list, place, goType(schema))
+  for (const [i, item] of list.entries())
+    if (item === null) list[i] = zeroOf(schema.items)
+    else visit(item, schema.items, { ...place, where: `${place.where}[${i}]` })
+}
+
+const zeros: Readonly<Record<ScalarSchema['type'], unknown>> = {
+  string: '',
+  int32: 0,
+  int64: 0,
+  float64: 0,
+  bool: false,
+  time: null,
+  microtime: null,
+  bytes: '',
+  intOrString: 0,
+  quantity: '0',
+  any: null,
+}
+
+/** What a null is where Go has no pointer. */
+function zeroOf(schema: Schema): unknown {
+  if (schema.is === 'scalar') return zeros[schema.type]
+  return schema.is === 'list' ? [] : {}
 }
 
 function visitStruct(value: Json, schema: StructSchema, place: Place): void {
@@ -52,6 +93,7 @@ function visitStruct(value: Json, schema: StructSchema, place: Place): void {
     }
     const path = place.path === '' ? name : `${place.path}.${name}`
     visit(child, field, { go: schema.name, path, where, unknown: place.unknown })
+    canonicalize(value, name, field)
   }
 }
 
@@ -77,25 +119,28 @@ function goType(schema: Schema): string {
 }
 
 function mismatch(value: unknown, { go, path }: Place, type: string): DecodeError {
-  const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
   const number = typeof value === 'number' && /^u?int/.test(type) ? ` ${value}` : ''
-  return new DecodeError(`json: cannot unmarshal ${found}${number} into Go struct field ${go}.${path} of type ${type}`)
+  return new DecodeError(
+    `json: cannot unmarshal ${jsonType(value)}${number} into Go struct field ${go}.${path} of type ${type}`,
+  )
 }
 
-const maxInt32 = 2 ** 31 - 1
+/** A whole number of so many bits, one of which is its sign. */
+const isInteger = (value: unknown, bits: 32 | 64): boolean =>
+  typeof value === 'number' && Number.isInteger(value) && value >= -(2 ** (bits - 1)) && value < 2 ** (bits - 1)
 
 function checkScalar(value: unknown, schema: ScalarSchema, place: Place): void {
   const { type } = schema
   const fits: Record<ScalarSchema['type'], () => boolean> = {
     string: () => typeof value === 'string',
-    int32: () => Number.isInteger(value) && Math.abs(value as number) <= maxInt32,
-    int64: () => Number.isInteger(value),
+    int32: () => isInteger(value, 32),
+    int64: () => isInteger(value, 64),
     float64: () => typeof value === 'number',
     bool: () => typeof value === 'boolean',
     time: () => typeof value === 'string',
     microtime: () => typeof value === 'string',
     bytes: () => typeof value === 'string',
-    intOrString: () => typeof value === 'string' || Number.isInteger(value),
+    intOrString: () => typeof value === 'string' || isInteger(value, 32),
     quantity: () => typeof value === 'string' || typeof value === 'number',
     any: () => true,
   }
@@ -104,7 +149,6 @@ function checkScalar(value: unknown, schema: ScalarSchema, place: Place): void {
   else if (type === 'quantity') checkText(String(value), type)
 }
 
-const quantity = /^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$/
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/
 
 function checkText(value: string, type: ScalarSchema['type']): void {
@@ -112,8 +156,8 @@ function checkText(value: string, type: ScalarSchema['type']): void {
     const at = badBase64(value)
     if (at !== undefined) throw new DecodeError(`illegal base64 data at input byte ${at}`)
   }
-  if (type === 'quantity' && !quantity.test(value))
-    throw new DecodeError(`quantities must match the regular expression '${quantity.source}'`)
+  const wrongQuantity = type === 'quantity' ? quantityError(value.trim()) : undefined
+  if (wrongQuantity !== undefined) throw new DecodeError(wrongQuantity)
   if ((type === 'time' || type === 'microtime') && value !== '' && !time.test(value)) {
     const layout = type === 'time' ? '2006-01-02T15:04:05Z07:00' : '2006-01-02T15:04:05.000000Z07:00'
     throw new DecodeError(

@@ -63,6 +63,11 @@ function finalizersFor({ metadata }: KubeObject, policy: DeleteOptions['propagat
     : others
 }
 
+/** The last time that RFC 3339 can tell: an int64 of seconds leads far beyond. */
+const lastMs = Date.parse('9999-12-31T23:59:59Z')
+
+const seconds = (epochMs: number): string => `${new Date(epochMs).toISOString().slice(0, 19)}Z`
+
 /**
  * A copy with the marks of deletion: a later DELETE may shorten a pod's grace, never lengthen it (then it is the object itself).
  */
@@ -78,8 +83,10 @@ export function markDeleted(kind: Kind, object: KubeObject, options: DeleteOptio
   else delete metadata.finalizers
   if (before !== undefined && before <= grace)
     return sameJson(finalizers, object.metadata.finalizers ?? []) ? object : marked
-  const asked = before === undefined ? now.getTime() : Date.parse(metadata.deletionTimestamp ?? '') - before * 1000
-  metadata.deletionTimestamp = `${new Date(asked + grace * 1000).toISOString().slice(0, 19)}Z`
+  const since = Date.parse(metadata.deletionTimestamp ?? '') - (before ?? 0) * 1000
+  // A grace that no time can tell has been cut: when it began is not known any more.
+  const asked = before === undefined || !(since > 0) ? now.getTime() : since
+  metadata.deletionTimestamp = seconds(Math.min(asked + grace * 1000, lastMs))
   metadata.deletionGracePeriodSeconds = grace
   if (before === undefined && kind.generation) metadata.generation = (metadata.generation ?? 0) + 1
   return marked
@@ -88,7 +95,7 @@ export function markDeleted(kind: Kind, object: KubeObject, options: DeleteOptio
 function markedByKind(kind: Kind, object: KubeObject, now: Date): KubeObject {
   if (object.metadata.deletionTimestamp !== undefined) return object
   const marked = structuredClone(object)
-  const time = `${now.toISOString().slice(0, 19)}Z`
+  const time = seconds(now.getTime())
   marked.metadata.deletionTimestamp = time
   kind.markDeleted?.(marked, time)
   return marked

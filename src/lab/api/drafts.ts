@@ -45,9 +45,18 @@ export function carryOver(kind: Kind, draft: KubeObject, old: KubeObject): void 
   if (kind.statusSubresource) draft['status'] = copyJson(old['status'])
 }
 
+/** What of metadata a client can change by PUT on …/status. */
+export function takeMetadata(kind: Kind, draft: KubeObject, given: KubeObject): void {
+  const metadata: Json = draft.metadata
+  for (const field of kind.statusMetadata) {
+    if (given.metadata[field] === undefined) delete metadata[field]
+    else metadata[field] = given.metadata[field]
+  }
+}
+
 /**
  * metadata.generation counts changes of everything but metadata and status (which is a field like others in a custom resource without
- * the subresource); a slice's labels count too. Binding a pod does not.
+ * the subresource); a slice's labels and a Deployment's annotations count too. Binding a pod does not.
  */
 export function changesSpec(kind: Kind, draft: KubeObject, old: KubeObject): boolean {
   const part = (object: KubeObject): Json => {
@@ -56,6 +65,7 @@ export function changesSpec(kind: Kind, draft: KubeObject, old: KubeObject): boo
     if (kind.custom !== undefined) return { ...rest, apiVersion: undefined }
     const spec: unknown = rest['spec']
     if (object.kind === 'Pod' && isMap(spec)) return { ...rest, spec: { ...spec, nodeName: undefined } }
+    if (object.kind === 'Deployment') return { ...rest, annotations: metadata.annotations ?? {} }
     return object.kind === 'EndpointSlice' ? { ...rest, labels: metadata.labels ?? {} } : rest
   }
   return !sameJson(part(draft), part(old))

@@ -1,5 +1,6 @@
-import type { Json } from './access.ts'
+import { type Json, textOf } from './access.ts'
 import { schemaOf } from './apply/schema.ts'
+import { typeNamed } from './apply/types.ts'
 import { conversionError, type NamedKind } from './body-kind.ts'
 import { unknownFields } from './crd/prune.ts'
 import { DecodeError, decode } from './decode.ts'
@@ -65,13 +66,36 @@ function customUnknown(object: Json, kind: NamedKind, ignored: boolean): string[
   return ignored || kind.custom === undefined ? [] : unknownFields(object, kind.custom.schema)
 }
 
+/** What an apply has come to is of its kind's types: what it was made of is compared field by field, not decoded. @throws StatusError 400 */
+export function checkApplied(object: Json, kind: NamedKind): void {
+  complaintsOf(
+    object,
+    kind,
+    quiet,
+    () => [],
+    (words) => badRequest(`unable to convert to ${kind.kind}: ${words}`),
+  )
+}
+
+/** Takes away fields that DeleteOptions do not have. @throws StatusError 400 for a wrong type */
+export function checkOptions(options: Json): void {
+  const schema = typeNamed('DeleteOptions')
+  const version = textOf(options['apiVersion']).split('/').at(-1) || 'v1'
+  try {
+    if (schema !== undefined) decode(options, schema)
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error
+    throw badRequest(`DeleteOptions in version "${version}" cannot be handled as a DeleteOptions: ${error.message}`)
+  }
+}
+
 /**
- * The same for an object that came out of a patch: here everything wrong is a 422 with the object in it. `object` and `kind` are what the patch
+ * As `checkFields` for an object that came out of a patch: here everything wrong is a 422 with the object in it. `object` and `kind` are what the patch
  * made, of which kind and apiVersion may not be others. @throws StatusError 422
  */
 export function checkPatched(object: Json, kind: NamedKind, validation: FieldValidation): void {
-  const wrong = (words: string): StatusError => {
-    const message = `Invalid value: ${JSON.stringify(JSON.stringify(object))}: ${words}`
+  const wrong = (words: string, shown = object): StatusError => {
+    const message = `Invalid value: ${JSON.stringify(JSON.stringify(shown))}: ${words}`
     return new StatusError(422, 'Invalid', ` "" is invalid: patch: ${message}`, {
       causes: [{ reason: 'FieldValueInvalid', message, field: 'patch' }],
     })
@@ -82,10 +106,7 @@ export function checkPatched(object: Json, kind: NamedKind, validation: FieldVal
   const before = strict ? structuredClone(object) : undefined
   const complaints = complaintsOf(object, kind, validation, () => [], wrong)
   if (complaints.length === 0) return
-  if (strict) {
-    // The answer shows the object with what is wrong in it.
-    Object.assign(object, before)
-    throw wrong(`strict decoding error: ${complaints.join(', ')}`)
-  }
+  // The answer shows the object with what is wrong in it.
+  if (strict) throw wrong(`strict decoding error: ${complaints.join(', ')}`, before)
   validation.warnings.push(...complaints)
 }

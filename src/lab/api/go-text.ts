@@ -1,5 +1,12 @@
 import { isMap } from './access.ts'
 
+/** The type of a JSON value, as Go's decoder names it. */
+export function jsonType(value: unknown): string {
+  if (value === null || value === undefined) return 'null'
+  if (typeof value === 'boolean') return 'bool'
+  return Array.isArray(value) ? 'array' : typeof value
+}
+
 /** A value as Go prints it (`%v`), for messages: `map[a:1 b:[x y]]`. */
 export function goText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`

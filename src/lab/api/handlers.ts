@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { formOf } from './accept.ts'
-import { type Json, mapOf } from './access.ts'
+import { type Json, mapOf, textOf } from './access.ts'
 import { type Answer, json, listAnswer, single, success, written } from './answers.ts'
 import { managerOf } from './apply/managed-fields.ts'
 import { applyTo, isApply } from './apply/request.ts'
@@ -229,7 +229,7 @@ export class Handlers {
     const kind = subresource === 'eviction' ? 'Eviction' : 'Binding'
     const group = kind === 'Binding' ? '' : 'policy'
     const action = await objectFromBody(message, { group, version: 'v1', kind })
-    const named = String(mapOf(action['metadata'])['name'] ?? '')
+    const named = textOf(mapOf(action['metadata'])['name'])
     // A Binding may also be created by itself.
     const name = request.name ?? named
     if (named !== name) throw badRequest(`name in URL does not match name in ${kind} object`)
@@ -258,9 +258,10 @@ export class Handlers {
       return json(200, scaleOf(kind, (await applyTo(request, this.#store)).object))
     const options = { dryRun: isDryRun(query, 'UpdateOptions'), ...client(request) }
     const change = verb === 'patch' ? await patchOf(request) : undefined
-    const given = change === undefined ? await objectFromBody(message, scaleKind) : undefined
+    const given = change === undefined ? await objectFromBody(message, scaleKind, request) : undefined
     const old = this.#existing(request)
     const scale = given ?? change?.(scaleOf(kind, old, true)) ?? {}
+    if (given === undefined) checkPatched(scale, scaleKind, request)
     checkName(scale, name)
     return json(200, scaleOf(kind, this.#store.update(kind.resource, scaled(kind, old, scale), options)))
   }

@@ -1,4 +1,4 @@
-import { isMap, type Json, sameJson } from './access.ts'
+import { isMap, type Json, sameJson, setField } from './access.ts'
 import { checkDepth } from './depth.ts'
 import { badRequest, StatusError } from './status.ts'
 
@@ -24,12 +24,15 @@ export function applyJsonPatch(document: Json, patch: unknown): Json {
     throw tooLarge(`The allowed maximum operations in a JSON patch is ${maxOperations}, got ${patch.length}`)
   const root = { document: structuredClone(document), copied: 0 }
   for (const operation of patch) {
-    if (!isMap(operation) || typeof operation['path'] !== 'string') throw rejected()
-    apply(root, operation as unknown as Operation)
+    if (!isOperation(operation)) throw rejected()
+    apply(root, operation)
   }
   if (!isMap(root.document)) throw rejected()
   return checkDepth(root.document)
 }
+
+const isOperation = (value: unknown): value is Operation =>
+  isMap(value) && typeof value['path'] === 'string' && ['string', 'undefined'].includes(typeof value['from'])
 
 /** kube-apiserver's limits of what a small patch may grow to. */
 const maxOperations = 10_000
@@ -90,8 +93,6 @@ function locate(root: { document: unknown }, path: string): { parent: unknown; k
   return { parent, key }
 }
 
-const safe = (key: string): boolean => key !== '__proto__'
-
 function child(parent: unknown, key: string): unknown {
   if (Array.isArray(parent)) return parent[index(parent, key, parent.length - 1)]
   if (isMap(parent) && Object.hasOwn(parent, key)) return parent[key]
@@ -106,7 +107,7 @@ function index(list: readonly unknown[], key: string, max: number): number {
 
 function set(parent: unknown, key: string, value: unknown): void {
   if (Array.isArray(parent)) parent[index(parent, key, parent.length - 1)] = value
-  else if (isMap(parent) && safe(key)) parent[key] = value
+  else if (isMap(parent)) setField(parent, key, value)
   else throw rejected()
 }
 

@@ -57,6 +57,9 @@ export interface View {
   toStored(object: Json): Json
 }
 
+/** Fields of metadata that clients write. */
+export type MetadataField = 'labels' | 'annotations' | 'finalizers' | 'ownerReferences'
+
 /** Everything that tells one kind from another. The table is `kinds.ts`. */
 export interface Kind {
   group: string
@@ -72,8 +75,8 @@ export interface Kind {
   nameErrors(name: string): Complaints
   /** PUT and PATCH on the object leave status alone, and …/status leaves the rest alone. */
   statusSubresource: boolean
-  /** …/status may also change labels and annotations. */
-  statusTakesMetadata: boolean
+  /** What of metadata …/status may change too. */
+  statusMetadata: readonly MetadataField[]
   scaleSubresource: boolean
   /** metadata.generation counts changes of the spec. */
   generation: boolean

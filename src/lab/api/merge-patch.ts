@@ -1,4 +1,4 @@
-import { isMap, type Json } from './access.ts'
+import { fieldAt, isMap, type Json, setField } from './access.ts'
 import { badRequest } from './status.ts'
 
 /** JSON merge patch (RFC 7386). @throws StatusError 400 if the patch is no object */
@@ -12,9 +12,8 @@ function merge(target: unknown, patch: unknown): unknown {
   if (!isMap(patch)) return structuredClone(patch)
   const result: Json = isMap(target) ? { ...target } : {}
   for (const [key, value] of Object.entries(patch)) {
-    if (key === '__proto__') continue
     if (value === null) delete result[key]
-    else result[key] = merge(result[key], value)
+    else setField(result, key, merge(fieldAt(result, key), value))
   }
   return result
 }

@@ -52,15 +52,15 @@ export function newMetaErrors(kind: Kind, meta: Json): FieldError[] {
     name === ''
       ? [required('metadata.name', 'name or generateName is required')]
       : kind.nameErrors(name).map((words) => invalidValue('metadata.name', name, words))
-  return [...nameErrors, ...commonErrors(meta)]
+  return [...nameErrors, ...commonErrors(kind, meta)]
 }
 
-function commonErrors(meta: Json): FieldError[] {
+function commonErrors(kind: Kind, meta: Json): FieldError[] {
   return [
     ...ownerErrors(meta),
     ...labelErrors(meta['labels'], 'metadata.labels'),
     ...annotationErrors(mapOf(meta['annotations'])),
-    ...finalizerErrors(meta),
+    ...finalizerErrors(kind, meta),
   ]
 }
 
@@ -81,12 +81,16 @@ function annotationErrors(annotations: Json): FieldError[] {
 
 const standardFinalizers = new Set(['foregroundDeletion', 'orphan', 'kubernetes'])
 
-const finalizerErrors = (meta: Json): FieldError[] =>
+/** Groups whose objects have finalizers of any qualified name, as custom resources do: their rules are those of apimachinery alone. */
+const freeGroups = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io'])
+
+const finalizerErrors = (kind: Kind, meta: Json): FieldError[] =>
   (meta['finalizers'] ?? []).flatMap((name: string, i: number) => {
     const field = `metadata.finalizers[${i}]`
     const words = qualifiedNameErrors(name)
     if (words.length > 0) return words.map((w) => invalidValue(field, name, w))
-    const known = name.includes('/') || standardFinalizers.has(name)
+    const free = kind.custom !== undefined || freeGroups.has(kind.group)
+    const known = free || name.includes('/') || standardFinalizers.has(name)
     return known
       ? []
       : [invalidValue(field, name, 'name is neither a standard finalizer name nor is it fully qualified')]
@@ -107,8 +111,8 @@ function ownerErrors(meta: Json): FieldError[] {
 }
 
 /** What is wrong with the metadata of an update. */
-export function changedMetaErrors(meta: Json, old: Json): FieldError[] {
-  const errors = commonErrors(meta)
+export function changedMetaErrors(kind: Kind, meta: Json, old: Json): FieldError[] {
+  const errors = commonErrors(kind, meta)
   if (old['deletionTimestamp'] === undefined) return errors
   const before = new Set<string>(old['finalizers'] ?? [])
   const added = (meta['finalizers'] ?? []).filter((name: string) => !before.has(name))

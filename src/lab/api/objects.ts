@@ -198,10 +198,16 @@ export class Objects {
     return this.get(kind.resource, kind.namespaced ? namespace : undefined, name)
   }
 
-  /** Commits an update, unless it changes nothing; erases the object if it was waiting for just that. */
-  protected replace(kind: Kind, draft: KubeObject, old: KubeObject, options: { dryRun?: boolean }): KubeObject {
+  /** Commits an update, unless it changes nothing; erases the object if it was waiting for just that. `ofStatus`: it counts as no change of the spec. */
+  protected replace(
+    kind: Kind,
+    draft: KubeObject,
+    old: KubeObject,
+    options: { dryRun?: boolean; ofStatus?: boolean },
+  ): KubeObject {
     draft.metadata.resourceVersion = old.metadata.resourceVersion
-    if (kind.generation && changesSpec(kind, draft, old)) draft.metadata.generation = (old.metadata.generation ?? 0) + 1
+    if (kind.generation && options.ofStatus !== true && changesSpec(kind, draft, old))
+      draft.metadata.generation = (old.metadata.generation ?? 0) + 1
     const next = orderedObject(draft, kind, apiVersionOf(kind))
     if (sameJson(next, old)) return old
     if (options.dryRun === true) return freeze(next)

@@ -1,4 +1,4 @@
-import type { Json } from './access.ts'
+import { type Json, mapOf, textOf } from './access.ts'
 import { type FieldError, forbiddenField, invalidValue, notSupported, required, tooLong } from './field-errors.ts'
 import { isTrue } from './request.ts'
 import { badRequest, invalid, StatusError, tooLargeVersion } from './status.ts'
@@ -52,12 +52,12 @@ const optionsScheme = 'k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/
 
 const policies = ['Foreground', 'Background', 'Orphan'] as const
 
-/** DeleteOptions from body and query. @throws StatusError 400 or 422 */
+/** DeleteOptions from body, of which the types are right, and query. @throws StatusError 400 or 422 */
 export function deleteOptions(query: URLSearchParams, body: Json): DeleteOptions {
-  const { kind } = body
-  if (kind !== undefined && kind !== 'DeleteOptions')
+  const kind = textOf(body['kind'])
+  if (kind !== '' && kind !== 'DeleteOptions')
     throw badRequest(
-      `no kind "${kind}" is registered for version "${body['apiVersion'] ?? ''}" in scheme "${optionsScheme}"`,
+      `no kind "${kind}" is registered for version "${textOf(body['apiVersion'])}" in scheme "${optionsScheme}"`,
     )
   const policy = body['propagationPolicy'] ?? query.get('propagationPolicy') ?? undefined
   const orphan =
@@ -74,15 +74,19 @@ export function deleteOptions(query: URLSearchParams, body: Json): DeleteOptions
     ...(policy === undefined && orphan === undefined
       ? {}
       : { propagationPolicy: policy ?? (orphan === true ? 'Orphan' : 'Background') }),
-    preconditions: body['preconditions'] ?? {},
+    preconditions: mapOf(body['preconditions']),
   }
 }
 
 /** An integer of a query. @throws StatusError 400 */
 export function numberOf(text: string | null): number | undefined {
   if (text === null || text === '') return undefined
-  if (!/^[-+]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`)
-  return Number(text)
+  const wrong = (why: string): StatusError => badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: ${why}`)
+  if (!/^[-+]?\d+$/.test(text)) throw wrong('invalid syntax')
+  const value = Number(text)
+  // 2⁶³ itself is none of an int64 any more; what is as near as a double can tell is taken for it.
+  if (value >= 2 ** 63 || value < -(2 ** 63)) throw wrong('value out of range')
+  return value
 }
 
 /** What a list or watch asks for besides its selectors. */
@@ -121,8 +125,10 @@ export function listOptions(query: URLSearchParams, watching: boolean): ListOpti
 
 function versionOf(text: string | null, watching: boolean): number | undefined {
   if (text === null || text === '') return undefined
-  if (/^\d+$/.test(text)) return Number(text)
-  const words = `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`
+  const isNumber = /^\d+$/.test(text)
+  if (isNumber && Number(text) < 2 ** 64) return Number(text)
+  const why = isNumber ? 'value out of range' : 'invalid syntax'
+  const words = `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${why}`
   throw watching ? new StatusError(500, undefined, words) : badRequest(`invalid resource version: ${words}`)
 }
 

@@ -1,4 +1,4 @@
-import { type Json, mapOf, textOf } from './access.ts'
+import { isMap, type Json, mapOf, textOf, textsOf } from './access.ts'
 import { mayDoAll, type User } from './authorization.ts'
 import { invalidValue } from './field-errors.ts'
 import { badRequest, invalid } from './status.ts'
@@ -17,7 +17,7 @@ export type Review = (object: Json, asker: Asker, now: Date) => Json
 /** @throws StatusError 422 unless exactly one of the two kinds of attributes is given */
 function checkAttributes(spec: Json): void {
   const { resourceAttributes, nonResourceAttributes } = spec
-  if ((resourceAttributes === undefined) !== (nonResourceAttributes === undefined)) return
+  if (isMap(resourceAttributes) !== isMap(nonResourceAttributes)) return
   const words = 'exactly one of nonResourceAttributes or resourceAttributes must be specified'
   const error = invalid({ group: 'authorization.k8s.io', kind: '' }, '', [
     invalidValue('spec.resourceAttributes', resourceAttributes ?? null, words),
@@ -45,8 +45,7 @@ export const selfAccessReview: Review = (object, { user }) => {
 export const accessReview: Review = (object) => {
   const spec = mapOf(object['spec'])
   checkAttributes(spec)
-  const groups: unknown = spec['groups']
-  const user = { name: textOf(spec['user']), groups: Array.isArray(groups) ? groups.map(String) : [] }
+  const user = { name: textOf(spec['user']), groups: textsOf(spec['groups']) }
   return reviewed(object, { allowed: mayDoAll(user) })
 }
 
@@ -96,7 +95,7 @@ export const selfReview: Review = ({ kind, apiVersion }, { user }, now) => ({
 /** TokenReview. */
 export const tokenReview: Review = (object, { authenticate }) => {
   const { token, audiences } = mapOf(object['spec'])
-  const answer = authenticate(textOf(token), Array.isArray(audiences) ? audiences.map(String) : [])
+  const answer = authenticate(textOf(token), textsOf(audiences))
   if ('error' in answer) return reviewed(object, { user: {}, error: answer.error })
   return reviewed(object, { authenticated: true, user: info(answer.user), audiences: answer.audiences })
 }

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
 import { bootstrap } from './bootstrap.ts'
 import { bearerToken, kubeletClientIdentity, serverIdentity } from './certificates.ts'
+import { keepEventsYoung } from './event-ttl.ts'
 import { Handlers } from './handlers.ts'
 import { kubeconfigText } from './kubeconfig.ts'
 import { Journal } from './persist/journal.ts'
@@ -117,6 +118,7 @@ async function start(
   const { port } = loopback.address() as AddressInfo
   listening.serverAddress = `${advertise?.address ?? '127.0.0.1'}:${advertise?.port ?? port}`
   bootstrap(store, advertise ?? { port })
+  closers.push(keepEventsYoung(store, onError))
   for (const { fd } of options.listeners ?? []) await serve({ fd })
   // The first to go: watches end in good order.
   closers.push(() => hub.close())

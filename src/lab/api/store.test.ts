@@ -116,6 +116,33 @@ describe('writing', () => {
     expect(other['status']).toEqual({ replicas: 3 })
   })
 
+  it("counts a Deployment's annotations too, unless they come with its status", () => {
+    const deployment = { ...replicaSet('web'), kind: 'Deployment' }
+    const made = store.create('deployments', deployment)
+    const annotated = (note: string, object: KubeObject): KubeObject => ({
+      ...copy(object),
+      metadata: { ...copy(object.metadata), annotations: { note }, labels: { note } },
+    })
+    const [first, second] = [annotated('a', made), annotated('b', made)]
+    const asStatus = store.updateStatus('deployments', first)
+    expect(asStatus.metadata).toMatchObject({ generation: 1, annotations: { note: 'a' } })
+    expect(asStatus.metadata.labels).toBeUndefined()
+    const plain = store.update('deployments', { ...second, metadata: { ...second.metadata, resourceVersion: '' } })
+    expect(plain.metadata).toMatchObject({ generation: 2, annotations: { note: 'b' }, labels: { note: 'b' } })
+  })
+
+  it('takes metadata with the status of a pod, but not its owners, and looks at what it takes', () => {
+    const made = store.create('pods', pod('p'))
+    const metadata = { ...copy(made.metadata), labels: { a: 'b' }, finalizers: ['example.com/x'] }
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'c', uid: 'c' }]
+    const next = store.updateStatus('pods', { ...copy(made), spec: {}, metadata: { ...metadata, ownerReferences } })
+    expect(next.metadata).toMatchObject({ labels: { a: 'b' }, finalizers: ['example.com/x'], generation: 1 })
+    expect(next.metadata.ownerReferences).toBeUndefined()
+    expect(next['spec'].containers).toHaveLength(1)
+    const wrong = { ...copy(next), metadata: { ...copy(next.metadata), labels: { a: '!' } } }
+    expect(refusal(() => store.updateStatus('pods', wrong))).toMatchObject({ code: 422 })
+  })
+
   it('finds by label, namespace and name', () => {
     store.create('configmaps', configMap('b', { labels: { app: 'web' } }))
     store.create('configmaps', configMap('a', { labels: { app: 'web' } }))
@@ -147,6 +174,22 @@ describe('deleting', () => {
     expect(store.get('configmaps', 'default', 'one')).toBeUndefined()
     expect(events.at(-1)).toMatchObject({ type: 'DELETED', object: { metadata: { uid: one.metadata.uid } } })
   })
+
+  it.each([2 ** 53, 2 ** 63 - 1024])(
+    'has no time for a grace of %d s, and says the last one that there is',
+    (grace) => {
+      store.create('pods', pod('patient', { nodeName: 'n1' }))
+      const marked = store.remove('pods', 'default', 'patient', { gracePeriodSeconds: grace })
+      expect(marked.metadata).toMatchObject({
+        deletionTimestamp: '9999-12-31T23:59:59Z',
+        deletionGracePeriodSeconds: grace,
+      })
+      const sooner = store.remove('pods', 'default', 'patient', { gracePeriodSeconds: 3 })
+      expect(sooner.metadata.deletionGracePeriodSeconds).toBe(3)
+      expect(Date.parse(sooner.metadata.deletionTimestamp ?? '')).toBeLessThan(Date.now() + 60_000)
+      store.remove('pods', 'default', 'patient', { gracePeriodSeconds: 0 })
+    },
+  )
 
   it('gives a bound pod its grace, which may be shortened and not lengthened', () => {
     store.create('pods', pod('free'))

@@ -5,7 +5,7 @@ import { ownChanged, ownNew, type Tracked } from './apply/track.ts'
 import { definitionController } from './crd/controller.ts'
 import { definitionResource } from './crd/definition-defaults.ts'
 import { isDeletable, markDeleted, preconditionError } from './deletion.ts'
-import { carryOver, checkVersion, checkVersionGiven, draftOf } from './drafts.ts'
+import { carryOver, checkVersion, checkVersionGiven, draftOf, takeMetadata } from './drafts.ts'
 import type { FieldError } from './field-errors.ts'
 import { GarbageCollector } from './garbage.ts'
 import type { Kind } from './kind.ts'
@@ -113,7 +113,7 @@ export class MemoryStore extends Objects implements ApiStore {
     kind.defaults?.(draft)
     ownChanged(kind, draft, old, object.metadata.managedFields, options, seconds(this.clock()))
     // A real server looks twice at the metadata of its own kinds, and says twice what is wrong.
-    const once = changedMetaErrors(draft.metadata, old.metadata)
+    const once = changedMetaErrors(kind, draft.metadata, old.metadata)
     const errors = kind.custom === undefined ? [...once, ...once] : once
     const fromClient = options.fromClient === true
     refuse(kind, old.metadata.name, [...errors, ...(kind.validate?.(draft, old, fromClient) ?? [])])
@@ -132,16 +132,14 @@ export class MemoryStore extends Objects implements ApiStore {
     const draft = copyJson(old)
     draft['status'] = kind.custom === undefined ? mapOf(given['status']) : given['status']
     if (kind.custom !== undefined) draft.apiVersion = given.apiVersion
-    if (kind.statusTakesMetadata) {
-      const { labels = {}, annotations = {} } = given.metadata
-      Object.assign(draft.metadata, { labels, annotations })
-    }
+    takeMetadata(kind, draft, given)
     kind.statusDefaults?.(draft)
     const writer = { manager: 'kube-controller-manager', subresource: 'status', ...options.writer }
     const sent = object.metadata.managedFields
     ownChanged(kind, draft, old, sent, { ...options, writer }, seconds(this.clock()))
-    refuse(kind, old.metadata.name, kind.validateStatus?.(draft) ?? [])
-    return this.replace(kind, draft, old, options)
+    const errors = [...changedMetaErrors(kind, draft.metadata, old.metadata), ...(kind.validateStatus?.(draft) ?? [])]
+    refuse(kind, old.metadata.name, errors)
+    return this.replace(kind, draft, old, { ...options, ofStatus: true })
   }
 
   remove(resource: string, namespace: string | undefined, name: string, options: DeleteOptions = {}): KubeObject {

@@ -1,4 +1,4 @@
-import { isMap, type Json, sameJson } from './access.ts'
+import { fieldAt, isMap, type Json, mapOf, sameJson, setField } from './access.ts'
 import { goText } from './go-text.ts'
 import type { MergeNode, MergeTree } from './kind.ts'
 import { badRequest, StatusError } from './status.ts'
@@ -25,24 +25,31 @@ function mergeMaps(target: Json, patch: Json, tree: MergeTree): Json {
   if (directive === 'replace') return without(patch, directives)
   if (directive === 'delete') return {}
   if (directive !== undefined && directive !== 'merge')
-    throw broken(`unknown patch type: ${String(directive)} in map: ${goText(patch)}`)
+    throw broken(`unknown patch type: ${goText(directive)} in map: ${goText(patch)}`)
   const result = { ...target }
   if (Array.isArray(patch['$retainKeys'])) retain(result, patch['$retainKeys'])
   for (const [key, value] of Object.entries(patch)) {
     if (key.startsWith(removePrefix)) removeValues(result, key.slice(removePrefix.length), value)
-    else if (!key.startsWith('$') && key !== '__proto__') mergeField(result, key, value, tree[key])
+    else if (!key.startsWith('$')) mergeField(result, key, value, nodeAt(tree, key))
   }
-  for (const [field, order] of orders(patch, tree))
-    if (Array.isArray(result[field]))
-      result[field] = arrange(result[field], Array.isArray(target[field]) ? target[field] : [], order, tree[field]?.key)
+  for (const [field, order] of orders(patch, tree)) {
+    const [merged, before] = [fieldAt(result, field), fieldAt(target, field)]
+    if (Array.isArray(merged))
+      setField(result, field, arrange(merged, Array.isArray(before) ? before : [], order, nodeAt(tree, field)?.key))
+  }
   return result
 }
+
+const nodeAt = (tree: MergeTree, field: string): MergeNode | undefined =>
+  Object.hasOwn(tree, field) ? tree[field] : undefined
+
+const isMerged = (list: MergeNode | undefined): boolean => list?.key !== undefined || list?.set === true
 
 /** The lists that are put in order: by `$setElementOrder`, or by the order of the patch itself. */
 function orders(patch: Json, tree: MergeTree): Map<string, unknown> {
   const found = new Map<string, unknown>()
   for (const [key, value] of Object.entries(patch))
-    if (Array.isArray(value) && (tree[key]?.key !== undefined || tree[key]?.set === true)) found.set(key, value)
+    if (Array.isArray(value) && isMerged(nodeAt(tree, key))) found.set(key, value)
   for (const [key, value] of Object.entries(patch))
     if (key.startsWith(orderPrefix)) found.set(key.slice(orderPrefix.length), value)
   return found
@@ -56,17 +63,19 @@ function retain(map: Json, names: readonly unknown[]): void {
 }
 
 function removeValues(map: Json, field: string, values: unknown): void {
-  if (!Array.isArray(map[field]) || !Array.isArray(values)) return
-  map[field] = map[field].filter((item: unknown) => !values.includes(item))
+  const list = fieldAt(map, field)
+  if (!Array.isArray(list) || !Array.isArray(values)) return
+  const kept = list.filter((item) => !values.includes(item))
+  setField(map, field, kept)
 }
 
 function mergeField(result: Json, key: string, value: unknown, node: MergeNode | undefined): void {
   if (value === null) delete result[key]
   else if (isMap(value)) {
     if (value['$patch'] === 'delete') delete result[key]
-    else result[key] = mergeMaps(isMap(result[key]) ? result[key] : {}, value, node?.fields ?? {})
-  } else if (Array.isArray(value)) result[key] = mergeLists(result[key], value, node)
-  else result[key] = value
+    else setField(result, key, mergeMaps(mapOf(fieldAt(result, key)), value, node?.fields ?? {}))
+  } else if (Array.isArray(value)) setField(result, key, mergeLists(fieldAt(result, key), value, node))
+  else setField(result, key, value)
 }
 
 function mergeLists(target: unknown, patch: readonly unknown[], node: MergeNode | undefined): unknown[] {

@@ -2,9 +2,13 @@ import type { LabelSelector } from './kinds.ts'
 
 type Labels = Record<string, string> | undefined
 
+/** A label by a key that somebody chose: `constructor`, which every object has, is none unless it was set. */
+export const labelAt = (labels: Labels, key: string): string | undefined =>
+  labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined
+
 /** True if the labels have every pair. An empty map matches everything. */
 export const matchesLabels = (wanted: Record<string, string>, labels: Labels): boolean =>
-  Object.entries(wanted).every(([key, value]) => labels?.[key] === value)
+  Object.entries(wanted).every(([key, value]) => labelAt(labels, key) === value)
 
 /** A LabelSelector as workloads have it. An empty one matches everything. */
 export const matchesSelector = (selector: LabelSelector, labels: Labels): boolean =>
@@ -16,7 +20,7 @@ export function matchesExpression(
   { key, operator, values = [] }: { key: string; operator: string; values?: string[] },
   labels: Labels,
 ): boolean {
-  const value = labels?.[key]
+  const value = labelAt(labels, key)
   switch (operator) {
     case 'In':
       return value !== undefined && values.includes(value)

@@ -6,7 +6,7 @@ import type { KubeObject } from '../types.ts'
 import { applied } from './apply.ts'
 import { compare } from './compare.ts'
 import { difference, type FieldTree, intersection, isEmpty, pathsOf, union, withNamedFields } from './field-set.ts'
-import { type ManagedFieldsEntry, withSharedFields } from './managed-fields.ts'
+import { givenEntries, type ManagedFieldsEntry, withSharedFields } from './managed-fields.ts'
 import { merge } from './merge.ts'
 import { schemaOf } from './schema.ts'
 import { fieldsOf } from './typed.ts'
@@ -169,6 +169,33 @@ describe('writes of other kinds', () => {
     expect(fieldsOf(a)).toBe(fieldsOf(b))
     const copy = withSharedFields(structuredClone(a as KubeObject))
     expect(fieldsOf(copy)).toBe(fieldsOf(a))
+  })
+})
+
+describe('managedFields that a client sends', () => {
+  const entry = (fieldsV1: unknown, more: Json = {}): unknown => [
+    { manager: 'm', operation: 'Update', apiVersion: 'v1', time: 't', fieldsType: 'FieldsV1', fieldsV1, ...more },
+  ]
+
+  it.each([
+    ['{"f:data":{".":{},"f:__proto__":{},"f:":{}}}'],
+    ['{"f:list":{"k:{\\"name\\":\\"a\\"}":{},"v:\\"x\\"":{},"v:null":{},"i:0":{}}}'],
+  ])('are read: %s', (text) => {
+    const fields = JSON.parse(text) as unknown
+    expect(JSON.stringify(givenEntries(entry(fields))?.[0]?.fieldsV1)).toBe(text)
+  })
+
+  it.each([
+    '{"__proto__":{"f:a":{}}}',
+    '{"data":{}}',
+    '{"k:x":{}}',
+    '{"k:1":{}}',
+    '{"v:":{}}',
+    '{"i:x":{}}',
+    '[]',
+    'null',
+  ])('cannot be: %s', (text) => {
+    expect(givenEntries(entry(JSON.parse(text)))).toBeUndefined()
   })
 })
 

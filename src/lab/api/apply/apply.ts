@@ -1,4 +1,4 @@
-import { isMap, type Json, mapOf } from '../access.ts'
+import { isMap, type Json, mapOf, textOf } from '../access.ts'
 import type { Kind } from '../kind.ts'
 import { apiVersionOf } from '../kinds.ts'
 import { badRequest, conflict, StatusError, unsupportedBody } from '../status.ts'
@@ -46,9 +46,10 @@ const patchTypes = 'application/json-patch+json, application/merge-patch+json, a
 
 /** @throws StatusError 400, 409 or 415 for a configuration that can not be applied to anything */
 export function checkConfig({ kind, config }: ApplyRequest, live: Json | undefined, name: string): void {
-  const { apiVersion = '', kind: given = '', metadata } = config
+  const apiVersion = textOf(config['apiVersion'])
+  const given = textOf(config['kind'])
   if (apiVersion !== apiVersionOf(kind) || given !== kind.kind) {
-    const [group, version] = String(apiVersion).includes('/') ? String(apiVersion).split('/') : ['', apiVersion]
+    const [group, version] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion]
     if (given === kind.kind && group === kind.group)
       throw badRequest(
         `Incorrect version specified in apply patch. Specified patch version: ${apiVersion}, expected: ${apiVersionOf(kind)}`,
@@ -56,9 +57,9 @@ export function checkConfig({ kind, config }: ApplyRequest, live: Json | undefin
     throw badRequest(`invalid object type: ${group}/${version}, Kind=${given}`)
   }
   if (schemaOf(kind) === undefined) throw unsupportedBody(patchTypes)
-  const { managedFields, uid } = mapOf(metadata)
+  const { managedFields, uid } = mapOf(config['metadata'])
   if (managedFields !== undefined && managedFields !== null) throw badRequest('metadata.managedFields must be nil')
-  if (live === undefined && uid)
+  if (live === undefined && textOf(uid) !== '')
     throw conflict(
       kind,
       name,
@@ -104,9 +105,9 @@ function ownedFields(kind: Kind, config: Json, schema: StructSchema): FieldTree 
     return fieldsOf(config, schema)
   } catch (error) {
     if (!(error instanceof TypedError)) throw error
-    const { namespace = '', name = '' } = mapOf(config['metadata'])
+    const { namespace, name } = mapOf(config['metadata'])
     const gvk = `${kind.group === '' ? `/${kind.version}` : apiVersionOf(kind)}, Kind=${kind.kind}`
-    const message = `failed to create typed patch object (${namespace}/${name}; ${gvk}): ${error.message}`
+    const message = `failed to create typed patch object (${textOf(namespace)}/${textOf(name)}; ${gvk}): ${error.message}`
     throw new StatusError(500, undefined, message)
   }
 }

@@ -1,3 +1,5 @@
+import { isMap } from '../access.ts'
+
 /**
  * A set of field paths as metav1.FieldsV1 has it: a tree of path elements (`f:name`, `k:{"name":"a"}`, `v:"a"`). An empty node is a member; a
  * node with `.` is a member and has members below. (KEP-555; structured-merge-diff, fieldpath.)
@@ -18,6 +20,22 @@ export const isEmpty = (node: FieldTree): boolean => {
 
 /** A node that is a member, with these below it. */
 export const asMember = (children: FieldTree): FieldTree => (isEmpty(children) ? leaf : { '.': leaf, ...children })
+
+/** Whether a text names a member or a node on the way to one: `.`, `f:NAME`, `k:` with an object, `v:` with a value, `i:` with a position. */
+export function isElement(text: string): boolean {
+  if (text === '.' || text.startsWith('f:')) return true
+  if (text.startsWith('i:')) return /^-?\d+$/.test(text.slice(2))
+  const value = text.startsWith('k:') || text.startsWith('v:') ? parsed(text.slice(2)) : undefined
+  return value !== undefined && (text.startsWith('v:') || isMap(value))
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown
+  } catch {
+    return undefined
+  }
+}
 
 type Keep = (inFirst: boolean, inSecond: boolean) => boolean
 

@@ -119,6 +119,8 @@ ExternalDocumentation description:s url:s
 ExternalMetricSource metric:MetricIdentifier target:MetricTarget
 ExternalMetricStatus current:MetricValueStatus metric:MetricIdentifier
 FCVolumeSource fsType:s lun:i readOnly:b targetWWNs:[s] wwids:[s]
+FieldSelectorAttributes rawSelector:s requirements:[FieldSelectorRequirement]
+FieldSelectorRequirement key:s operator:s values:[s]
 FileKeySelector key:s optional:b path:s volumeName:s
 FlexPersistentVolumeSource driver:s fsType:s options:{s} readOnly:b secretRef:SecretReference
 FlexVolumeSource driver:s fsType:s options:{s} readOnly:b secretRef:LocalObjectReference
@@ -175,6 +177,7 @@ JobStatus active:i completedIndexes:s completionTime:t conditions:[JobCondition]
 JobTemplateSpec metadata:ObjectMeta spec:JobSpec
 KeyToPath key:s mode:i path:s
 LabelSelector matchExpressions:[LabelSelectorRequirement] matchLabels:{s}
+LabelSelectorAttributes rawSelector:s requirements:[LabelSelectorRequirement]
 LabelSelectorRequirement key:s operator:s values:[s]
 Lease spec:LeaseSpec
 LeaseSpec acquireTime:T holderIdentity:s leaseDurationSeconds:i leaseTransitions:i preferredHolder:s renewTime:T strategy:s
@@ -187,6 +190,7 @@ LinuxContainerUser gid:l supplementalGroups:[l] uid:l
 LoadBalancerIngress hostname:s ip:s ipMode:s ports:[PortStatus]
 LoadBalancerStatus ingress:[LoadBalancerIngress]
 LocalObjectReference name:s
+LocalSubjectAccessReview spec:SubjectAccessReviewSpec status:SubjectAccessReviewStatus
 LocalVolumeSource fsType:s path:s
 MatchCondition expression:s name:s
 MatchResources excludeResourceRules:[NamedRuleWithOperations] matchPolicy:s namespaceSelector:LabelSelector objectSelector:LabelSelector resourceRules:[NamedRuleWithOperations]
@@ -232,6 +236,8 @@ NodeSpec configSource:NodeConfigSource externalID:s podCIDR:s podCIDRs:[s] provi
 NodeStatus addresses:[NodeAddress] allocatable:{q} capacity:{q} conditions:[NodeCondition] config:NodeConfigStatus daemonEndpoints:NodeDaemonEndpoints features:NodeFeatures images:[ContainerImage] nodeInfo:NodeSystemInfo phase:s runtimeHandlers:[NodeRuntimeHandler] volumesAttached:[AttachedVolume] volumesInUse:[s] declaredFeatures:[s]
 NodeSwapStatus capacity:l
 NodeSystemInfo architecture:s bootID:s containerRuntimeVersion:s kernelVersion:s kubeProxyVersion:s kubeletVersion:s machineID:s operatingSystem:s osImage:s swap:NodeSwapStatus systemUUID:s
+NonResourceAttributes path:s verb:s
+NonResourceRule nonResourceURLs:[s] verbs:[s]
 ObjectFieldSelector apiVersion:s fieldPath:s
 ObjectMeta managedFields:[o] annotations:{s} creationTimestamp:t deletionGracePeriodSeconds:l deletionTimestamp:t finalizers:[s] generateName:s generation:l labels:{s} name:s namespace:s ownerReferences:[OwnerReference] resourceVersion:s selfLink:s uid:s
 ObjectMetricSource describedObject:CrossVersionObjectReference metric:MetricIdentifier target:MetricTarget
@@ -300,6 +306,7 @@ ReplicationController spec:ReplicationControllerSpec status:ReplicationControlle
 ReplicationControllerCondition lastTransitionTime:t message:s reason:s status:s type:s
 ReplicationControllerSpec minReadySeconds:i replicas:i selector:{s} template:PodTemplateSpec
 ReplicationControllerStatus availableReplicas:i conditions:[ReplicationControllerCondition] fullyLabeledReplicas:i observedGeneration:l readyReplicas:i replicas:i
+ResourceAttributes fieldSelector:FieldSelectorAttributes group:s labelSelector:LabelSelectorAttributes name:s namespace:s resource:s subresource:s verb:s version:s
 ResourceClaim name:s request:s
 ResourceFieldSelector containerName:s divisor:q resource:s
 ResourceHealth health:s resourceID:s
@@ -309,6 +316,7 @@ ResourceQuota spec:ResourceQuotaSpec status:ResourceQuotaStatus
 ResourceQuotaSpec hard:{q} scopeSelector:ScopeSelector scopes:[s]
 ResourceQuotaStatus hard:{q} used:{q}
 ResourceRequirements claims:[ResourceClaim] limits:{q} requests:{q}
+ResourceRule apiGroups:[s] resourceNames:[s] resources:[s] verbs:[s]
 ResourceStatus name:s resources:[ResourceHealth]
 Role rules:[PolicyRule]
 RoleBinding roleRef:RoleRef subjects:[Subject]
@@ -336,6 +344,12 @@ SecretReference name:s namespace:s
 SecretVolumeSource defaultMode:i items:[KeyToPath] optional:b secretName:s
 SecurityContext allowPrivilegeEscalation:b appArmorProfile:AppArmorProfile capabilities:Capabilities privileged:b procMount:s readOnlyRootFilesystem:b runAsGroup:l runAsNonRoot:b runAsUser:l seLinuxOptions:SELinuxOptions seccompProfile:SeccompProfile windowsOptions:WindowsSecurityContextOptions
 SelectableField jsonPath:s
+SelfSubjectAccessReview spec:SelfSubjectAccessReviewSpec status:SubjectAccessReviewStatus
+SelfSubjectAccessReviewSpec nonResourceAttributes:NonResourceAttributes resourceAttributes:ResourceAttributes
+SelfSubjectReview status:SelfSubjectReviewStatus
+SelfSubjectReviewStatus userInfo:UserInfo
+SelfSubjectRulesReview spec:SelfSubjectRulesReviewSpec status:SubjectRulesReviewStatus
+SelfSubjectRulesReviewSpec namespace:s
 Service spec:ServiceSpec status:ServiceStatus
 ServiceAccount automountServiceAccountToken:b imagePullSecrets:[LocalObjectReference] secrets:[ObjectReference]
 ServiceAccountTokenProjection audience:s expirationSeconds:l path:s
@@ -361,6 +375,10 @@ StorageClass allowVolumeExpansion:b allowedTopologies:[TopologySelectorTerm] mou
 StorageOSPersistentVolumeSource fsType:s readOnly:b secretRef:ObjectReference volumeName:s volumeNamespace:s
 StorageOSVolumeSource fsType:s readOnly:b secretRef:LocalObjectReference volumeName:s volumeNamespace:s
 Subject apiGroup:s kind:s name:s namespace:s
+SubjectAccessReview spec:SubjectAccessReviewSpec status:SubjectAccessReviewStatus
+SubjectAccessReviewSpec extra:{[s]} groups:[s] nonResourceAttributes:NonResourceAttributes resourceAttributes:ResourceAttributes uid:s user:s
+SubjectAccessReviewStatus allowed:b denied:b evaluationError:s reason:s
+SubjectRulesReviewStatus evaluationError:s incomplete:b nonResourceRules:[NonResourceRule] resourceRules:[ResourceRule]
 SuccessPolicy rules:[SuccessPolicyRule]
 SuccessPolicyRule succeededCount:i succeededIndexes:s
 Sysctl name:s value:s
@@ -369,6 +387,9 @@ Taint effect:s key:s timeAdded:t value:s
 TokenRequest audience:s expirationSeconds:l
 TokenRequestSpec audiences:[s] boundObjectRef:BoundObjectReference expirationSeconds:l
 TokenRequestStatus expirationTimestamp:t token:s
+TokenReview spec:TokenReviewSpec status:TokenReviewStatus
+TokenReviewSpec audiences:[s] token:s
+TokenReviewStatus audiences:[s] authenticated:b error:s user:UserInfo
 Toleration effect:s key:s operator:s tolerationSeconds:l value:s
 TopologySelectorLabelRequirement key:s values:[s]
 TopologySelectorTerm matchLabelExpressions:[TopologySelectorLabelRequirement]
@@ -377,6 +398,7 @@ TypeChecking expressionWarnings:[ExpressionWarning]
 TypedLocalObjectReference apiGroup:s kind:s name:s
 TypedObjectReference apiGroup:s kind:s name:s namespace:s
 UncountedTerminatedPods failed:[s] succeeded:[s]
+UserInfo extra:{[s]} groups:[s] uid:s username:s
 ValidatingAdmissionPolicy spec:ValidatingAdmissionPolicySpec status:ValidatingAdmissionPolicyStatus
 ValidatingAdmissionPolicyBinding spec:ValidatingAdmissionPolicyBindingSpec
 ValidatingAdmissionPolicyBindingSpec matchResources:MatchResources paramRef:ParamRef policyName:s validationActions:[s]

@@ -1,5 +1,5 @@
 import { isMap, type Json, textOf } from '../access.ts'
-import { difference, type FieldTree, intern, isEmpty, leaf } from './field-set.ts'
+import { difference, type FieldTree, intern, isElement, isEmpty, leaf } from './field-set.ts'
 
 /** metav1.ManagedFieldsEntry: which fields a manager owns. */
 export interface ManagedFieldsEntry {
@@ -90,7 +90,8 @@ function isEntry(value: unknown): value is ManagedFieldsEntry {
   return (operation === 'Apply' || operation === 'Update') && fieldsType === 'FieldsV1' && isTree(fieldsV1)
 }
 
-const isTree = (value: unknown): boolean => isMap(value) && Object.values(value).every(isTree)
+const isTree = (value: unknown): boolean =>
+  isMap(value) && Object.entries(value).every(([element, below]) => isElement(element) && isTree(below))
 
 /** Fields that nobody owns: they say which object it is, or the server sets them. */
 export function withoutUnowned(fields: FieldTree): FieldTree {

@@ -1,4 +1,4 @@
-import { isMap, type Json } from '../access.ts'
+import { fieldAt, isMap, type Json, setField } from '../access.ts'
 import { type FieldTree, isEmpty, isMember } from './field-set.ts'
 import { anything, type ListSchema, type Schema } from './schema-types.ts'
 import { fieldOf, isAtomic, keyOrWhole, size } from './typed.ts'
@@ -11,7 +11,7 @@ export function merge(live: unknown, config: unknown, schema: Schema): unknown {
   if (schema.is === 'scalar' || !isMap(live) || !isMap(config)) return config
   const result: Json = { ...live }
   for (const [name, value] of Object.entries(config))
-    if (name !== '__proto__') result[name] = merge(live[name], value, fieldOf(schema, name) ?? anything)
+    setField(result, name, merge(fieldAt(live, name), value, fieldOf(schema, name) ?? anything))
   return result
 }
 

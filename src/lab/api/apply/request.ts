@@ -1,8 +1,9 @@
-import { isMap, type Json, mapOf } from '../access.ts'
+import { isMap, type Json, mapOf, textOf } from '../access.ts'
 import { mediaTypeOf, parseYaml, readBody } from '../body.ts'
 import { withReplicas } from '../crd/scale.ts'
 import { served } from '../encoding.ts'
 import { invalidValue } from '../field-errors.ts'
+import { checkApplied } from '../field-validation.ts'
 import type { Kind } from '../kind.ts'
 import { checkPatchOptions, isDryRun } from '../options.ts'
 import { isTrue, type ResourceRequest } from '../request.ts'
@@ -31,7 +32,9 @@ export async function applyTo(
   checkConfig(apply, live, name)
   place(apply.config, namespace, name)
   checkUid(kind, apply.config, live)
-  const object = wantedOf(request, inStored(apply, store), live)
+  const wanted = inStored(apply, store)
+  const object = wantedOf(request, wanted, live)
+  checkApplied(object, wanted.kind)
   const { managedFields, ...metadata } = object.metadata
   const write = { dryRun, fromClient: true, managedFields: managedFields ?? [] }
   const stored = { ...object, metadata }
@@ -95,14 +98,14 @@ async function configOf({ message }: ResourceRequest): Promise<Json> {
   return config
 }
 
-/** The object's name and namespace are the path's. @throws StatusError 400 if it names others */
+/** The object's name and namespace are the path's; what is no text is told of later. @throws StatusError 400 if it names others */
 function place(config: Json, namespace: string | undefined, name: string): void {
   const metadata = mapOf(config['metadata'])
   config['metadata'] = metadata
-  const { name: given, namespace: space } = metadata
-  if (given && given !== name)
+  const [given, space] = [textOf(metadata['name']), textOf(metadata['namespace'])]
+  if (given !== '' && given !== name)
     throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`)
-  if (namespace !== undefined && space && space !== namespace)
+  if (namespace !== undefined && space !== '' && space !== namespace)
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
 }
 

@@ -28,6 +28,7 @@ const groups: ReadonlySet<string> = new Set([
   'apiextensions.k8s.io',
   'apiregistration.k8s.io',
   'authentication.k8s.io',
+  'authorization.k8s.io',
 ])
 
 /** The schema of a kind: of the table, or of its CRD; undefined where neither is known. */

@@ -18,18 +18,18 @@ export function customSchema(schema: Json): StructSchema {
   return known
 }
 
-const jsonTypes: Readonly<Record<string, Scalar>> = {
-  string: 'string',
-  integer: 'int64',
-  number: 'float64',
-  boolean: 'bool',
-}
+const jsonTypes: ReadonlyMap<unknown, Scalar> = new Map([
+  ['string', 'string'],
+  ['integer', 'int64'],
+  ['number', 'float64'],
+  ['boolean', 'bool'],
+])
 
 /** A structural schema (JSON schema with x-kubernetes extensions) as ours. */
 function structural(schema: Json): Schema {
   if (schema['x-kubernetes-int-or-string'] === true) return { is: 'scalar', type: 'intOrString' }
   if (schema['type'] === 'array') return structuralList(schema)
-  if (schema['type'] !== 'object') return { is: 'scalar', type: jsonTypes[schema['type']] ?? 'any' }
+  if (schema['type'] !== 'object') return { is: 'scalar', type: jsonTypes.get(schema['type']) ?? 'any' }
   return structuralObject(schema)
 }
 

@@ -76,10 +76,13 @@ function keyOf(word: string): { name: string; default?: string } {
 
 /** Objects of their own: they have kind, apiVersion and metadata. */
 export const rootTypes: ReadonlySet<string> = new Set(
-  `APIService AuthenticationTokenRequest Binding CSIDriver CSINode CSIStorageCapacity ClusterRole ClusterRoleBinding ConfigMap ControllerRevision CronJob CustomResourceDefinition
-DaemonSet Deployment EndpointSlice Endpoints Event EventsEvent Eviction HorizontalPodAutoscaler HorizontalPodAutoscalerV1 IPAddress Ingress
-IngressClass Job Lease LimitRange MutatingAdmissionPolicy MutatingAdmissionPolicyBinding MutatingWebhookConfiguration Namespace NetworkPolicy Node PersistentVolume PersistentVolumeClaim Pod
-PodDisruptionBudget PodTemplate PriorityClass ReplicaSet ReplicationController ResourceQuota Role RoleBinding RuntimeClass Scale Secret Service
-ServiceAccount ServiceCIDR StatefulSet StorageClass ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration
-VolumeAttachment VolumeAttributesClass`.split(/\s+/),
+  `APIService AuthenticationTokenRequest Binding CSIDriver CSINode CSIStorageCapacity ClusterRole ClusterRoleBinding ConfigMap ControllerRevision
+CronJob CustomResourceDefinition DaemonSet Deployment EndpointSlice Endpoints Event EventsEvent Eviction HorizontalPodAutoscaler
+HorizontalPodAutoscalerV1 IPAddress Ingress IngressClass Job Lease LimitRange LocalSubjectAccessReview MutatingAdmissionPolicy
+MutatingAdmissionPolicyBinding MutatingWebhookConfiguration Namespace NetworkPolicy Node PersistentVolume PersistentVolumeClaim Pod
+PodDisruptionBudget PodTemplate PriorityClass ReplicaSet ReplicationController ResourceQuota Role RoleBinding RuntimeClass Scale Secret
+SelfSubjectAccessReview SelfSubjectReview SelfSubjectRulesReview Service ServiceAccount ServiceCIDR StatefulSet StorageClass SubjectAccessReview
+TokenReview ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding ValidatingWebhookConfiguration VolumeAttachment VolumeAttributesClass`.split(
+    /\s+/,
+  ),
 )

@@ -1,4 +1,4 @@
-import { type Json, listOf, mapOf, textOf } from '../access.ts'
+import { type Json, listOf, mapOf, textOf, textsOf } from '../access.ts'
 import { ageSince } from '../ages.ts'
 import type { Column } from '../kind.ts'
 import { selectorText } from '../label-selectors.ts'
@@ -57,13 +57,15 @@ export const templateSpec = (o: Json): unknown => mapOf(mapOf(o['spec'])['templa
 
 export const selectorColumn: Column = wide('Selector', (o) => orNone(selectorText(mapOf(o['spec'])['selector'])))
 
-const accessModes: Readonly<Record<string, string>> = {
-  ReadWriteOnce: 'RWO',
-  ReadOnlyMany: 'ROX',
-  ReadWriteMany: 'RWX',
-  ReadWriteOncePod: 'RWOP',
-}
+const accessModes: ReadonlyMap<string, string> = new Map([
+  ['ReadWriteOnce', 'RWO'],
+  ['ReadOnlyMany', 'ROX'],
+  ['ReadWriteMany', 'RWX'],
+  ['ReadWriteOncePod', 'RWOP'],
+])
 
 /** `RWO,ROX`. */
 export const accessModeText = (modes: unknown): string =>
-  Array.isArray(modes) ? modes.map((mode) => accessModes[String(mode)] ?? String(mode)).join(',') : ''
+  textsOf(modes)
+    .map((mode) => accessModes.get(mode) ?? mode)
+    .join(',')

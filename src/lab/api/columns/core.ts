@@ -1,4 +1,5 @@
-import { type Json, mapOf, textOf } from '../access.ts'
+import { fieldAt, type Json, mapOf, textOf } from '../access.ts'
+import { goText } from '../go-text.ts'
 import type { Column } from '../kind.ts'
 import {
   accessModeText,
@@ -24,7 +25,7 @@ const used = (quota: Json, limits: boolean): string => {
   return Object.keys(mapOf(hard))
     .sort()
     .filter((resource) => resource.startsWith('limits') === limits)
-    .map((resource) => `${resource}: ${mapOf(used)[resource] ?? 0}/${mapOf(hard)[resource]}`)
+    .map((resource) => `${resource}: ${goText(fieldAt(mapOf(used), resource) ?? 0)}/${goText(mapOf(hard)[resource])}`)
     .join(', ')
 }
 

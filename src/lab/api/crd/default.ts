@@ -1,4 +1,4 @@
-import { isMap, type Json } from '../access.ts'
+import { fieldAt, isMap, type Json, setField } from '../access.ts'
 import { own } from './prune.ts'
 import { additional, type Schema } from './schema.ts'
 
@@ -18,7 +18,8 @@ function defaultMap(map: Json, schema: Schema): void {
     if (map[field] === null && known !== undefined && known.nullable !== true) delete map[field]
   }
   for (const [field, known] of Object.entries(schema.properties ?? {}))
-    if (known.default !== undefined && map[field] === undefined) map[field] = structuredClone(known.default)
+    if (known.default !== undefined && fieldAt(map, field) === undefined)
+      setField(map, field, structuredClone(known.default))
   for (const [field, value] of Object.entries(map)) {
     const known = own(schema.properties, field) ?? others
     if (known !== undefined) applyDefaults(value, known)

@@ -87,6 +87,7 @@ function base(definition: Json, version: Json): Kind {
     resource: custom.definition,
     namespaced: spec['scope'] === 'Namespaced',
     statusSubresource: isMap(mapOf(version['subresources'])['status']),
+    statusMetadata: [],
     scaleSubresource: custom.scale !== undefined,
     generation: true,
     needsVersion: true,

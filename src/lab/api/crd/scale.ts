@@ -1,4 +1,4 @@
-import { isMap, type Json } from '../access.ts'
+import { fieldAt, isMap, type Json, setField } from '../access.ts'
 import { internalError } from '../status.ts'
 import type { KubeObject } from '../types.ts'
 import type { ScalePaths } from './custom-kind.ts'
@@ -30,9 +30,11 @@ export function withReplicas(object: KubeObject, { specReplicasPath }: ScalePath
   const last = fields.pop() ?? ''
   let at: Json = copy
   for (const field of fields) {
-    if (!isMap(at[field])) at[field] = {}
-    at = at[field] as Json
+    const below = fieldAt(at, field)
+    const next = isMap(below) ? below : {}
+    setField(at, field, next)
+    at = next
   }
-  at[last] = replicas
+  setField(at, last, replicas)
   return copy
 }

@@ -1,5 +1,5 @@
-import { isMap, type Json } from '../access.ts'
-import { type FieldError, forbiddenField, required } from '../field-errors.ts'
+import { isMap, type Json, textOf } from '../access.ts'
+import { type FieldError, forbiddenField, notSupported, required } from '../field-errors.ts'
 
 /** Keywords that say what a value is like, and so may stand in allOf, anyOf, oneOf and not; the others may not. */
 const structure = ['additionalProperties', 'default', 'description', 'nullable', 'title', 'type'] as const
@@ -53,8 +53,12 @@ function nodeErrors(schema: unknown, path: string, words: string): FieldError[] 
   return [...below(schema, path), ...(untyped ? [required(`${path}.type`, words)] : [])]
 }
 
+const types = ['array', 'boolean', 'integer', 'number', 'object', 'string'] as const
+
 function keywordErrors(schema: Json, path: string): FieldError[] {
   const errors: FieldError[] = []
+  const type = textOf(schema['type'])
+  if (type !== '' && !types.some((known) => known === type)) errors.push(notSupported(`${path}.type`, type, types))
   if (schema['$ref'] !== undefined) errors.push(forbiddenField(`${path}.$ref`, 'must be empty string'))
   if (isMap(schema['properties']) && isMap(schema['additionalProperties']))
     errors.push(

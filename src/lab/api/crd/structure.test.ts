@@ -4,6 +4,7 @@ import { applyDefaults } from './default.ts'
 import { followPath, parseJsonPath } from './json-path.ts'
 import { pruneUnknown } from './prune.ts'
 import type { Schema } from './schema.ts'
+import { structuralErrors } from './structural.ts'
 
 const schema: Schema = {
   type: 'object',
@@ -20,6 +21,16 @@ const schema: Schema = {
     },
   },
 }
+
+describe('a schema', () => {
+  it.each(['int', 'constructor', 'null'])('has no type %s', (type) => {
+    const supported = '"array", "boolean", "integer", "number", "object", "string"'
+    const errors = structuralErrors({ type: 'object', properties: { a: { type } } }, 'schema')
+    expect(errors.map(({ field, message }) => [field, message])).toEqual([
+      ['schema.properties[a].type', `Unsupported value: "${type}": supported values: ${supported}`],
+    ])
+  })
+})
 
 describe('pruning', () => {
   it('takes away what is not named, and tells where', () => {

@@ -1,4 +1,4 @@
-import { isMap, type Json, sameJson } from '../access.ts'
+import { fieldAt, isMap, type Json, sameJson } from '../access.ts'
 import { duplicate, type FieldError, invalidValue, notSupported, required } from '../field-errors.ts'
 import { hasFormat } from './formats.ts'
 import { own } from './prune.ts'
@@ -135,7 +135,7 @@ function listTypeErrors(list: readonly unknown[], schema: Schema, path: string):
   const keyOf = (item: unknown): unknown =>
     type === 'set' || !isMap(item)
       ? item
-      : Object.fromEntries(keys.filter((key) => item[key] !== undefined).map((key) => [key, item[key]]))
+      : Object.fromEntries(keys.map((key) => [key, fieldAt(item, key)]).filter(([, value]) => value !== undefined))
   return repeated(list, keyOf).map((i) => duplicate(`${path}[${i}]`, keyOf(list[i])))
 }
 
@@ -162,7 +162,7 @@ function mapErrors(map: Json, schema: Schema, path: string): FieldError[] {
     errors.push(wrong(path, size, `should have at least ${minProperties} properties`))
   if (maxProperties !== undefined && size > maxProperties) errors.push(tooMany(path, size, maxProperties))
   errors.push(
-    ...(schema.required ?? []).filter((field) => map[field] === undefined).map((field) => required(at(field))),
+    ...(schema.required ?? []).filter((field) => fieldAt(map, field) === undefined).map((field) => required(at(field))),
   )
   if (path !== '' && schema['x-kubernetes-embedded-resource'] === true) errors.push(...embeddedErrors(map, path))
   return errors

@@ -1,4 +1,4 @@
-import { type Json, listOf, mapOf, sameJson, stringsOf, textOf } from '../access.ts'
+import { fieldAt, type Json, listOf, mapOf, sameJson, stringsOf, textOf } from '../access.ts'
 import { cidrErrors } from '../addresses.ts'
 import { type FieldError, forbiddenField, invalidValue, oneOf, required } from '../field-errors.ts'
 import { configKeyErrors, labelValueErrors, qualifiedNameErrors } from '../names.ts'
@@ -51,7 +51,7 @@ export function secretErrors(secret: Json, old: Json | undefined): FieldError[] 
 
 export function configMapErrors(configMap: Json, old: Json | undefined): FieldError[] {
   const binary = mapOf(configMap['binaryData'])
-  const both = Object.keys(mapOf(configMap['data'])).filter((key) => binary[key] !== undefined)
+  const both = Object.keys(mapOf(configMap['data'])).filter((key) => fieldAt(binary, key) !== undefined)
   return [
     ...keyErrors(mapOf(configMap['data']), 'data'),
     ...both.map((key) => invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData')),

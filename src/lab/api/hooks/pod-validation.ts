@@ -17,7 +17,7 @@ export const protocols = ['SCTP', 'TCP', 'UDP'] as const
 export function labelErrors(labels: unknown, field: string): FieldError[] {
   return Object.entries(mapOf(labels)).flatMap(([key, value]) => [
     ...qualifiedNameErrors(key).map((words) => invalidValue(field, key, words)),
-    ...labelValueErrors(String(value)).map((words) => invalidValue(field, value, words)),
+    ...labelValueErrors(textOf(value)).map((words) => invalidValue(field, value, words)),
   ])
 }
 

@@ -23,6 +23,7 @@ export const appsKinds: readonly Kind[] = [
     ...workload,
     kind: 'Deployment',
     plural: 'deployments',
+    statusMetadata: ['annotations', 'finalizers', 'ownerReferences'],
     shortNames: ['deploy'],
     columns: columns.deploymentColumns,
     defaults: defaultDeployment,

@@ -145,6 +145,7 @@ export const registrationKinds: readonly Kind[] = [
     categories: ['api-extensions'],
     namespaced: false,
     statusSubresource: true,
+    statusMetadata: [],
     needsVersion: true,
     nameErrors: pathSegmentErrors,
     columns: columns.apiServiceColumns,

@@ -2,6 +2,7 @@ import { mapOf } from '../access.ts'
 import * as more from '../columns/core.ts'
 import * as columns from '../columns.ts'
 import * as core from '../hooks/core.ts'
+import { endpointsErrors } from '../hooks/endpoints.ts'
 import { defaultPodTemplate, defaultReplicationController, replicationControllerErrors } from '../hooks/jobs.ts'
 import { defaultLimitRange } from '../hooks/limits.ts'
 import { admitPod, defaultPod, defaultPodStatus, initialPodStatus } from '../hooks/pod-defaults.ts'
@@ -56,6 +57,7 @@ export const coreKinds: readonly Kind[] = [
     columns: columns.endpointsColumns,
     deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
     defaults: core.defaultEndpoints,
+    validate: endpointsErrors,
   }),
   coreEvents,
   kind({
@@ -81,7 +83,6 @@ export const coreKinds: readonly Kind[] = [
     shortNames: ['no'],
     namespaced: false,
     statusSubresource: true,
-    statusTakesMetadata: true,
     fieldSelectors: { 'spec.unschedulable': (node) => String(mapOf(node['spec'])['unschedulable'] === true) },
     columns: columns.nodeColumns,
     defaults: core.defaultNode,
@@ -95,7 +96,7 @@ export const coreKinds: readonly Kind[] = [
     shortNames: ['po'],
     categories: ['all'],
     statusSubresource: true,
-    statusTakesMetadata: true,
+    statusMetadata: ['labels', 'annotations', 'finalizers'],
     generation: true,
     deleteReturnsObject: true,
     fieldSelectors: {
@@ -144,7 +145,6 @@ export const coreKinds: readonly Kind[] = [
     categories: ['all'],
     nameErrors: dnsLabelNameErrors,
     statusSubresource: true,
-    statusTakesMetadata: true,
     createOnUpdate: true,
     deleteReturnsObject: true,
     fieldSelectors: { 'spec.clusterIP': at('spec', 'clusterIP'), 'spec.type': at('spec', 'type') },

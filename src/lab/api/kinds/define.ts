@@ -6,7 +6,7 @@ import { dnsSubdomainErrors } from '../names.ts'
 /** What a row of the table has to say; the rest has a usual value. */
 export type Named = Pick<Kind, 'kind' | 'plural'> & Partial<Kind>
 
-const base = {
+const base: Omit<Kind, 'kind' | 'plural' | 'singular' | 'resource'> = {
   group: '',
   version: 'v1',
   shortNames: [],
@@ -14,7 +14,8 @@ const base = {
   namespaced: true,
   nameErrors: dnsSubdomainErrors,
   statusSubresource: false,
-  statusTakesMetadata: false,
+  // The real strategies of status take the spec of the object that is there, and the rest as it comes.
+  statusMetadata: ['labels', 'annotations', 'finalizers', 'ownerReferences'],
   scaleSubresource: false,
   generation: false,
   createOnUpdate: false,

@@ -20,6 +20,7 @@ export const definitionKinds: readonly Kind[] = [
     categories: ['api-extensions'],
     namespaced: false,
     statusSubresource: true,
+    statusMetadata: [],
     generation: true,
     needsVersion: true,
     deleteReturnsObject: true,

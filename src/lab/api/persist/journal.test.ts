@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../../../../test/eventually.ts'
 import { heldBy } from '../hooks/service-allocation.ts'
 import { MemoryStore } from '../store.ts'
 import type { KubeObject, NewObject } from '../types.ts'
@@ -193,7 +194,7 @@ describe('what is saved', () => {
       perform(store, { type: 'change', name: 0, other: 0 })
       journal.flush()
       if (i % 50 === 49)
-        await vi.waitFor(() => expect(stateFiles(dir).snapshots).toEqual([stateFiles(dir).logs.at(-1)]), 10_000)
+        await eventually(() => expect(stateFiles(dir).snapshots).toEqual([stateFiles(dir).logs.at(-1)]))
     }
     await journal.close()
     const { logs, snapshots } = stateFiles(dir)

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
+import { eventually } from '../../../../test/eventually.ts'
 import { relay } from './relay.ts'
 
 const message = { method: 'GET', rawHeaders: ['Upgrade', 'x', 'Authorization', 'secret'] } as IncomingMessage
@@ -49,7 +50,7 @@ describe('a relay', () => {
     const { server } = await joined()
     let text = ''
     server.on('data', (data: Buffer) => (text += data.toString()))
-    await vi.waitFor(() => expect(text).toBe('GET /path HTTP/1.1\r\nHost: node\r\nUpgrade: x\r\n\r\nhead'))
+    await eventually(() => expect(text).toBe('GET /path HTTP/1.1\r\nHost: node\r\nUpgrade: x\r\n\r\nhead'))
   })
 
   it.each(['client', 'server'] as const)('loses nothing of a %s that says much and is gone', async (who) => {
@@ -62,7 +63,7 @@ describe('a relay', () => {
     from.end(Buffer.alloc(large))
     from.once('finish', () => from.destroySoon())
     // Slow: it begins when the other one has nothing left to say, or can say no more.
-    await vi.waitFor(() => expect(from.bytesWritten).toBeGreaterThan(1_000_000))
+    await eventually(() => expect(from.bytesWritten).toBeGreaterThan(1_000_000))
     expect(await bytesOf(to)).toBe(large)
   })
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { isMap, type Json, mapOf, textOf } from '../access.ts'
+import { isMap, type Json, mapOf, textOf, textsOf } from '../access.ts'
 import type { User } from '../authorization.ts'
 import { type FieldError, invalidValue } from '../field-errors.ts'
 import { invalid, notFound } from '../status.ts'
@@ -57,7 +57,7 @@ export class ServiceAccountTokens {
     if (claims === undefined) return undefined
     const error = this.#fault(claims, now)
     if (error !== undefined) return { error }
-    const given = Array.isArray(claims['aud']) ? claims['aud'].map(String) : []
+    const given = textsOf(claims['aud'])
     const common = given.filter((audience) => audiences.includes(audience))
     if (common.length > 0) return { user: userOf(claims), audiences: common }
     return { error: `token audiences ${goStrings(given)} is invalid for the target audiences ${goStrings(audiences)}` }

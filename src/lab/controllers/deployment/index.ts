@@ -123,7 +123,8 @@ function createReplicaSet(
 function writeRevision({ store }: ControllerContext, deployment: Deployment, revision: string): void {
   const copy = structuredClone(deployment)
   copy.metadata.annotations = { ...copy.metadata.annotations, [revisionAnnotation]: revision }
-  store.update('deployments', copy)
+  // As its status: a change of annotations would count as one of the spec.
+  store.updateStatus('deployments', copy)
 }
 
 function writeStatus(

@@ -54,8 +54,13 @@ function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTe
   )
 }
 
-const hostPortsOf = ({ spec }: Pod): ContainerPort[] =>
-  spec.containers.flatMap(({ ports = [] }) => ports.filter(({ hostPort }) => (hostPort ?? 0) > 0))
+/** Those of sidecars too, as they stay. */
+const hostPortsOf = ({ spec }: Pod): ContainerPort[] => {
+  const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')
+  return [...spec.containers, ...sidecars].flatMap(({ ports = [] }) =>
+    ports.filter(({ hostPort }) => (hostPort ?? 0) > 0),
+  )
+}
 
 const isAnyAddress = (address: string | undefined): boolean =>
   address === undefined || ['', '0.0.0.0', '::'].includes(address)

@@ -149,6 +149,15 @@ describe('host ports', () => {
     const finished = { ...withPort(80, 'TCP', 'n1'), status: { phase: 'Succeeded' } }
     expect(place(withPort(80, 'TCP'), [node('n1')], [finished])).toEqual({ nodeName: 'n1' })
   })
+  it('of sidecars count, those of init containers that end do not', () => {
+    const init = (restartPolicy?: string): Pod => {
+      const { spec, ...rest } = withPort(80, 'TCP', 'n1')
+      const initContainers = spec.containers.map((one) => ({ ...one, ...(restartPolicy && { restartPolicy }) }))
+      return { ...rest, spec: { ...spec, containers: [], initContainers } }
+    }
+    expect(place(withPort(80, 'TCP'), [node('n1')], [init('Always')])).toHaveProperty('message')
+    expect(place(withPort(80, 'TCP'), [node('n1')], [init()])).toEqual({ nodeName: 'n1' })
+  })
   it('clash on the same address only', () => {
     expect(
       place(withPort(80, 'TCP', undefined, '10.0.0.1'), [node('n1')], [withPort(80, 'TCP', 'n1', '10.0.0.2')]),

@@ -1,7 +1,7 @@
 import type { LabelSelector, Node, Pod } from '../kinds.ts'
 import { isTerminating } from '../objects.ts'
 import { isPodFinished } from '../pods.ts'
-import { matchesSelector } from '../selector.ts'
+import { labelAt, matchesSelector } from '../selector.ts'
 import { isSelected } from './fit.ts'
 
 /**
@@ -15,7 +15,7 @@ export function crowdedNodes(pod: Pod, nodes: readonly Node[], podsOn: (nodeName
     if (whenUnsatisfiable !== 'DoNotSchedule') continue
     const counts = new Map<string, number>()
     for (const node of nodes) {
-      const domain = node.metadata.labels?.[topologyKey]
+      const domain = labelAt(node.metadata.labels, topologyKey)
       if (domain === undefined || !isSelected(pod, node)) continue
       const there = countMatching(labelSelector, pod, podsOn(node.metadata.name))
       counts.set(domain, (counts.get(domain) ?? 0) + there)
@@ -23,7 +23,7 @@ export function crowdedNodes(pod: Pod, nodes: readonly Node[], podsOn: (nodeName
     const self = labelSelector !== undefined && matchesSelector(labelSelector, pod.metadata.labels) ? 1 : 0
     const least = Math.min(...counts.values())
     for (const node of nodes) {
-      const count = counts.get(node.metadata.labels?.[topologyKey] ?? '')
+      const count = counts.get(labelAt(node.metadata.labels, topologyKey) ?? '')
       if (count === undefined || count + self - least > maxSkew) crowded.add(node)
     }
   }
