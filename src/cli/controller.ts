@@ -1,31 +1,23 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { type ControllerConfig, type PodCIDRFlags, podCIDRSettings } from '../controller/config.ts'
+import { controllerFlags } from '../config/controller-flags.ts'
+import { loadSettings } from '../config/settings.ts'
+import { controllerConfig } from '../controller/config.ts'
 import { dryRunController, runController } from '../controller/controller.ts'
-import { parseListenAddress } from '../daemon/listen-address.ts'
-import { WeftError } from '../model/error.ts'
+import { givenFlags } from './config-options.ts'
 import { runDaemon } from './daemon.ts'
 import type { OutputFormat } from './output.ts'
 
-interface Options extends PodCIDRFlags {
-  kubeconfig?: string
-  runDir: string
-  allocateNodeCidrs?: boolean
-  leaderElectLeaseDuration: string
-  leaderElectRenewDeadline: string
-  leaderElectRetryPeriod: string
-  leaderElectResourceNamespace: string
-  leaderElectResourceName: string
-  healthzBindAddress: string
-  metricsBindAddress: string
-  bindAddressHardFail?: boolean
+interface Options extends Record<string, unknown> {
   dryRun?: boolean
   output: OutputFormat
 }
 
 /** `weft controller` */
 export async function run(options: Options): Promise<number> {
-  const config = configOf(options)
+  const settings = await loadSettings(controllerFlags, givenFlags(controllerFlags, options), process.env)
+  // The same host may run two, and a name may come back with another process behind it.
+  const config = controllerConfig(settings, `${hostname()}_${randomUUID()}`)
   return runDaemon(
     {
       run: (log, signal) => runController(config, log, signal),
@@ -34,45 +26,4 @@ export async function run(options: Options): Promise<number> {
     },
     options,
   )
-}
-
-function configOf(options: Options): ControllerConfig {
-  if (!options.allocateNodeCidrs) throw nothingToDo()
-  return {
-    kubeconfig: options.kubeconfig,
-    runDir: options.runDir,
-    // The same host may run two, and a name may come back with another process behind it.
-    identity: `${hostname()}_${randomUUID()}`,
-    podCIDRs: podCIDRSettings(options),
-    leaderElection: {
-      namespace: options.leaderElectResourceNamespace,
-      name: options.leaderElectResourceName,
-      leaseDurationSeconds: seconds('--leader-elect-lease-duration', options.leaderElectLeaseDuration),
-      renewDeadlineSeconds: seconds('--leader-elect-renew-deadline', options.leaderElectRenewDeadline),
-      retryPeriodSeconds: seconds('--leader-elect-retry-period', options.leaderElectRetryPeriod),
-    },
-    healthzBindAddress: parseListenAddress('--healthz-bind-address', options.healthzBindAddress),
-    metricsBindAddress: parseListenAddress('--metrics-bind-address', options.metricsBindAddress),
-    bindAddressHardFail: options.bindAddressHardFail ?? false,
-  }
-}
-
-const nothingToDo = (): WeftError =>
-  new WeftError('the controller was asked for nothing', {
-    code: 'CONTROLLER_NOTHING_TO_DO',
-    fault: 'user',
-    where: 'weft controller',
-    remedy: 'add --allocate-node-cidrs, where nobody else gives pod CIDRs to Nodes',
-  })
-
-function seconds(flag: string, text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text)
-  const unit = { ms: 0.001, s: 1, m: 60 }[match?.[2] ?? '']
-  if (unit !== undefined) return Number(match?.[1]) * unit
-  throw new WeftError(`"${text}" is no duration`, {
-    code: 'CONFIG_DURATION_INVALID',
-    fault: 'user',
-    where: flag,
-    remedy: 'write a number with its unit, e.g. 15s or 1m',
-  })
 }

@@ -24,7 +24,7 @@ const columns: readonly Column<NodeReport>[] = [
   { title: 'READY', cell: (node) => (node.ready === undefined ? 'unknown' : String(node.ready)) },
   { title: 'ADDRESS', cell: (node) => node.addresses.join(',') },
   { title: 'POD CIDR', cell: (node) => node.podCIDRs.join(',') },
-  { title: 'ZONE', cell: (node) => node.zone },
+  { title: 'ZONE', cell: (node) => node.zone, wide: true },
   { title: 'PODS', cell: (node) => node.pods ?? 'unknown' },
   { title: 'KUBELET', cell: (node) => processText(node.kubelet) },
   { title: 'AGENT', cell: (node) => processText(node.agent) },

@@ -8,6 +8,7 @@ import { type StartedLab, startLab } from '../lab/up.ts'
 import { exitCodes } from './errors.ts'
 import { type LabNetworkFlags, networkOptions } from './lab-up-network.ts'
 import { run as verify } from './lab-verify.ts'
+import { stepLines } from './lab-up-text.ts'
 import { paint, say } from './output.ts'
 import { commandName, examples, program } from './self.ts'
 
@@ -110,13 +111,8 @@ function filenamesOf({ filename, empty, kubeconfig }: Options): string[] {
 
 async function sayNextSteps(name: string): Promise<void> {
   const steps = await nextSteps(name, commandName(), name === defaultLabName ? '' : ` --name ${name}`)
-  const width = Math.max(...steps.filter(({ about }) => about).map(({ command }) => command.length))
   say('\nNext:')
-  for (const { command, about } of steps) {
-    say(
-      `  ${about === undefined ? command : `${command.padEnd(width)}   ${paint(`# ${about}`, 'dim', process.stderr)}`}`,
-    )
-  }
+  for (const line of stepLines(steps)) say(line)
 }
 
 /** Aborts at the first SIGINT, SIGTERM or SIGHUP. */

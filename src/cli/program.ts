@@ -1,11 +1,13 @@
-import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { agentFlags } from '../config/agent-flags.ts'
+import { controllerFlags } from '../config/controller-flags.ts'
+import type { FlagTable } from '../config/flag.ts'
 import { defaultLabName } from '../lab/name.ts'
-import { WeftError } from '../model/error.ts'
 import { labNetworkOptions } from './lab-up-network.ts'
 import { configOptions } from './config-options.ts'
 import { outputFormats } from './output.ts'
 import { version } from './self.ts'
+import { usageError } from './usage-error.ts'
 
 /** What a command's file exports: does the work and resolves to the exit code (docs/cli.md), or throws a WeftError. */
 export interface ActionModule {
@@ -70,7 +72,7 @@ function addLabUp(lab: Command, done: (exitCode: number) => void): void {
   const up = lab
     .command('up')
     .description('start a lab: API, controllers, nodes, and on each node the weft agent')
-    .addOption(new Option('--nodes <n>', 'number of nodes').argParser(positiveInteger).default(3))
+    .addOption(new Option('--nodes <n>', 'number of nodes').argParser(wholeNumber).default(3))
     .addOption(nameOption())
     .addOption(
       new Option('-f, --filename <file|dir>', 'manifests to apply; may be repeated')
@@ -176,55 +178,38 @@ function addAgent(program: Command, done: (exitCode: number) => void): void {
   const agent = program
     .command('agent')
     .description("keep this node's kernel as the API says, until stopped")
-    .option('--dry-run', 'print what would change in the kernel, and change nothing')
+    .option('--dry-run', 'print what would change in the kernel (or be removed), and change nothing')
     .option('--cleanup', 'remove what Weft has put into this network namespace, and end')
+    .option('--cleanup-kube-proxy', 'remove what a kube-proxy that has ended left there, and end')
     .addOption(outputOption())
   addExamples(agent, [
     'weft agent --kubeconfig /var/lib/rancher/k3s/agent/kubeproxy.kubeconfig',
     'weft agent --kubeconfig FILE --dry-run',
-    'weft agent --cleanup',
+    'weft agent --cleanup-kube-proxy    # once this agent serves and K3s runs without kube-proxy',
+    'weft agent --cleanup               # all of Weft goes',
   ])
   for (const option of configOptions(agentFlags)) agent.addOption(option)
-  runs(agent, () => (agent.opts<{ cleanup?: boolean }>().cleanup ? import('./cleanup.ts') : import('./agent.ts')), done)
+  runs(
+    agent,
+    () => {
+      const { cleanup, cleanupKubeProxy } = agent.opts<{ cleanup?: boolean; cleanupKubeProxy?: boolean }>()
+      return cleanup || cleanupKubeProxy ? import('./cleanup.ts') : import('./agent.ts')
+    },
+    done,
+  )
 }
 
 function addController(program: Command, done: (exitCode: number) => void): void {
   const controller = program
     .command('controller')
     .description('do for the cluster what was asked for, until stopped; of several, one leads')
-    .option(
-      '--kubeconfig <file>',
-      'how to reach the API (default: $KUBECONFIG, ~/.kube/config, or in a pod its service account)',
-    )
-    .option('--run-dir <dir>', 'where the status socket lives', '/run/weft')
-    .option('--allocate-node-cidrs', 'give pod CIDRs to Nodes that have none')
-    .option('--cluster-cidr <cidrs>', 'where pod CIDRs are taken from; one of each family', '10.42.0.0/16')
-    .option('--node-cidr-mask-size <bits>', "length of a Node's pod CIDR, with one family (default: 24 or 64)")
-    .option('--node-cidr-mask-size-ipv4 <bits>', 'the same for IPv4 (default: 24)')
-    .option('--node-cidr-mask-size-ipv6 <bits>', 'the same for IPv6 (default: 64)')
-    .option('--service-cluster-ip-range <cidrs>', 'addresses of Services, which no Node gets', '10.43.0.0/16')
-    .option('--leader-elect-lease-duration <time>', 'how long others wait for a leader that is silent', '15s')
-    .option('--leader-elect-renew-deadline <time>', 'how long a leader tries before it stops', '10s')
-    .option('--leader-elect-retry-period <time>', 'time between two tries', '2s')
-    .option('--leader-elect-resource-namespace <namespace>', 'namespace of the Lease', 'kube-system')
-    .option('--leader-elect-resource-name <name>', 'name of the Lease', 'weft-controller')
-    .option(
-      '--healthz-bind-address <address:port>',
-      "where /healthz, /livez and /readyz are served; '' or port 0: nowhere",
-      '127.0.0.1:10263',
-    )
-    .option(
-      '--metrics-bind-address <address:port>',
-      "where /metrics is served; '' or port 0: nowhere",
-      '127.0.0.1:10263',
-    )
-    .option('--bind-address-hard-fail', 'end if one of these is taken, instead of trying again')
     .option('--dry-run', 'print what would be assigned, and change nothing')
     .addOption(outputOption())
   addExamples(controller, [
     'weft controller --kubeconfig FILE --allocate-node-cidrs --cluster-cidr 10.42.0.0/16,fd42::/56',
     'weft controller --kubeconfig FILE --allocate-node-cidrs --dry-run',
   ])
+  for (const option of configOptions(controllerFlags)) controller.addOption(option)
   runs(controller, () => import('./controller.ts'), done)
 }
 
@@ -261,10 +246,13 @@ const widestHelp = 120
 const narrowestText = 24
 const helpWidth = (): number => Math.min(process.stdout.columns ?? widestHelp, widestHelp)
 
+/** Commands whose options are a table of flags. */
+const tables: Readonly<Partial<Record<string, FlagTable>>> = { agent: agentFlags, controller: controllerFlags }
+
 /** Wrong usage is thrown, not printed and exited on, at every level of the tree. */
 function inherit(command: Command): Command {
   command.exitOverride((error) => {
-    throw usageError(error, command)
+    throw usageError(error, command, tables[command.name()])
   })
   command.configureOutput({ outputError: () => {}, getOutHelpWidth: helpWidth })
   command.configureHelp({ minWidthToWrap: narrowestText })
@@ -272,22 +260,6 @@ function inherit(command: Command): Command {
   for (const child of command.commands) inherit(child)
   return command
 }
-
-/** Commander's own words in the form of every other error; what only printed help or the version stays as it is. */
-function usageError(error: CommanderError, command: Command): Error {
-  if (error.exitCode === 0 || error.code === 'commander.help') return error
-  const [message = '', suggestion] = error.message.replace(/^error: /, '').split('\n')
-  const meant = suggestion?.match(/^\(Did you mean (.+)\?\)$/)?.[1]
-  const help = `see '${pathOf(command)} --help'`
-  return new WeftError(message, {
-    code: 'CLI_USAGE',
-    fault: 'user',
-    remedy: meant === undefined ? help : `did you mean ${meant}? Or ${help}`,
-  })
-}
-
-const pathOf = (command: Command): string =>
-  command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
 
 function positiveInteger(text: string): number {
   if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1 to 999999.')

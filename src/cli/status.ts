@@ -9,6 +9,7 @@ import { WeftError } from '../model/error.ts'
 import type { PartStatus } from '../daemon/parts.ts'
 import { exitCodes } from './errors.ts'
 import { formatTable, type OutputFormat, print, say } from './output.ts'
+import { type Asked, nobodyAnswers } from './nobody-answers.ts'
 import { formatFindings } from './status-findings.ts'
 
 interface Options {
@@ -17,19 +18,16 @@ interface Options {
   output: OutputFormat
 }
 
-/** One socket to ask. */
-interface Asked {
-  who: string
-  path: string
-}
-
 /** `weft status`: exits with 3 where an agent or a controller is not in sync, cannot follow the API, or is not there. */
 export async function run(options: Options): Promise<number> {
   const asked = options.name === undefined ? onThisMachine() : inLab(options.name, options.node)
   const settled = await Promise.allSettled(asked.map(({ who, path }) => askStatus(path, who)))
   const answers = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  const silent = asked.filter((_, index) => settled[index]?.status === 'rejected').map(({ who }) => who)
-  const [failure] = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []))
+  const silent = asked.flatMap((one, index) => {
+    const result = settled[index]
+    return result?.status === 'rejected' ? [nobodyAnswers(one, result.reason)] : []
+  })
+  const [failure] = silent
   if (answers.length === 0 && failure !== undefined) throw failure
   if (options.output === 'json' || options.output === 'yaml') {
     await print(answers, { format: options.output, kind: 'AgentStatus', columns: [] })
@@ -38,7 +36,7 @@ export async function run(options: Options): Promise<number> {
     process.stdout.write(formatFindings(answers))
     sayFailures(answers)
   }
-  for (const who of silent) say(`${who}: nobody answers; see ${options.name ? "'weft lab status' and " : ''}its log`)
+  for (const { message, remedy } of silent) say(`${message}: ${remedy}`)
   return silent.length === 0 && answers.every(isWell) ? exitCodes.ok : exitCodes.notReady
 }
 
@@ -47,8 +45,9 @@ const isWell = ({ ready, api }: AgentStatus): boolean => ready && Object.keys(ap
 
 /** The agent, and a controller where one has ever run: its socket is left behind when it is killed. */
 function onThisMachine(): Asked[] {
-  const controller = { who: 'controller', path: join(dirname(agentSocketPath), socketName('controller')) }
-  const agent = { who: hostname(), path: agentSocketPath }
+  const who = hostname()
+  const controller: Asked = { who, role: 'controller', path: join(dirname(agentSocketPath), socketName('controller')) }
+  const agent: Asked = { who, role: 'agent', path: agentSocketPath }
   if (!existsSync(controller.path)) return [agent]
   return existsSync(agent.path) ? [agent, controller] : [controller]
 }
@@ -65,12 +64,17 @@ function inLab(lab: string, node: string | undefined): Asked[] {
       exitCode: exitCodes.notFound,
     })
   }
-  const agents = nodes.map(({ name, holderPid }) => ({
-    who: name,
-    path: join(`/proc/${holderPid}/root`, agentSocketPath),
-  }))
+  const agents = nodes.map(
+    ({ name, holderPid }): Asked => ({
+      who: name,
+      role: 'agent',
+      lab,
+      path: join(`/proc/${holderPid}/root`, agentSocketPath),
+    }),
+  )
   const controller = join(labFiles(lab).controllerRunDir, socketName('controller'))
-  return node === undefined && existsSync(controller) ? [...agents, { who: 'controller', path: controller }] : agents
+  if (node !== undefined || !existsSync(controller)) return agents
+  return [...agents, { who: `lab "${lab}"`, role: 'controller', lab, path: controller }]
 }
 
 type Row = AgentStatus & { part: PartStatus | undefined }
@@ -85,7 +89,7 @@ const columns = [
   { title: 'SYNCED', cell: syncedText },
   { title: 'SUBJECTS', cell: ({ part }: Row) => part?.subjects ?? 0 },
   { title: 'ITEMS', cell: ({ part }: Row) => part?.items ?? 0 },
-  { title: 'LAST WRITE', cell: ({ part }: Row) => age(part?.lastSyncMs) },
+  { title: 'LAST WRITE', cell: lastWriteText },
   { title: 'DRIFT', cell: ({ part }: Row) => part?.drift ?? 0 },
   { title: 'REFUSALS', cell: ({ part }: Row) => part?.refusals.length ?? 0 },
   { title: 'TRANSACTIONS', cell: ({ part }: Row) => part?.transactions ?? 0, wide: true },
@@ -107,8 +111,13 @@ function detailsText({ part }: Row): string {
   return details.map(([name, value]) => `${name}=${value}`).join(' ')
 }
 
-function age(ms: number | undefined): string {
-  if (ms === undefined) return 'never'
+/** An agent that finds all as it is to be has nothing to write. */
+function lastWriteText({ part }: Row): string {
+  if (part?.lastSyncMs !== undefined) return age(part.lastSyncMs)
+  return part?.synced && part.items > 0 ? 'none needed' : 'never'
+}
+
+function age(ms: number): string {
   const seconds = Math.max(0, Math.round((Date.now() - ms) / 1000))
   if (seconds < 120) return `${seconds}s ago`
   return seconds < 7200 ? `${Math.round(seconds / 60)}m ago` : `${Math.round(seconds / 3600)}h ago`

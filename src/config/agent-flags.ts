@@ -1,10 +1,14 @@
 import { flag, type Values } from './flag.ts'
 import { ignoredFlags } from './ignored-flags.ts'
+import { atMostTwo } from './ranges.ts'
 import { parseCIDR } from '../model/ip.ts'
 
 /** Values of --flannel-backend that this version has, as K3s names them. */
 export const flannelBackends = ['none', 'host-gw'] as const
 export type FlannelBackend = (typeof flannelBackends)[number]
+
+/** Those that K3s has besides. */
+const otherFlannelBackends = ['vxlan', 'wireguard-native'] as const
 
 /** How pods are told from others, as kube-proxy names it (detectLocalMode). */
 export const detectLocalModes = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const
@@ -12,41 +16,56 @@ export type DetectLocalMode = (typeof detectLocalModes)[number]
 
 const modes = ['nftables', 'iptables', 'ipvs'] as const
 
-const atMostTwo = (cidrs: readonly { family: string }[]): string | undefined =>
-  cidrs.length > 2 || (cidrs.length === 2 && cidrs[0]?.family === cidrs[1]?.family)
-    ? 'it can hold one CIDR, or one of each family'
-    : undefined
+const notNegative = (value: number): string | undefined => (value < 0 ? `${value} is negative` : undefined)
 
-const notNegative = (value: number): string | undefined => (value < 0 ? 'it cannot be negative' : undefined)
-
-const port = (value: number): string | undefined => (value < 0 || value > 65_535 ? 'a port is 0 to 65535' : undefined)
+const port = (value: number): string | undefined =>
+  value < 0 || value > 65_535 ? `${value} is no port: they are 0 to 65535` : undefined
 
 /**
  * Every flag of the agent. Those of kube-proxy carry its names, defaults and meaning where the default is not told otherwise below: K3s' own arguments
  * for kube-proxy (pkg/daemons/agent/agent.go) are the defaults here. A flag that has no effect is taken nevertheless, and said once.
  */
 export const agentFlags = {
-  config: flag({ type: 'string', of: ['kube-proxy', 'k3s'], help: "a KubeProxyConfiguration, or K3s' config.yaml" }),
-  'kube-proxy-arg': flag({
+  config: flag({
     type: 'string',
+    of: ['kube-proxy'],
+    env: 'K3S_CONFIG_FILE',
+    example: '/etc/rancher/k3s/config.yaml',
+    help: "a KubeProxyConfiguration, or K3s' config.yaml",
+  }),
+  'kube-proxy-arg': flag({
+    type: 'texts',
     of: ['k3s'],
+    argumentsOf: 'kube-proxy',
+    example: 'nodeport-addresses=primary',
     help: "NAME=VALUE: a flag of kube-proxy, in K3s' way; may be repeated",
   }),
   kubeconfig: flag({
     type: 'string',
     of: ['kube-proxy', 'weft'],
     field: 'clientConnection.kubeconfig',
+    example: '/var/lib/rancher/k3s/agent/kubeproxy.kubeconfig',
     help: 'how to reach the API; in a pod its service account will do',
   }),
   'node-name': flag({
     type: 'string',
     of: ['k3s'],
+    env: 'K3S_NODE_NAME',
+    example: 'node1',
     help: "the Node object that stands for this machine (default: the machine's host name)",
+  }),
+  'with-node-id': flag({
+    type: 'boolean',
+    default: 'false',
+    of: ['k3s'],
+    help: "the node's name ends in the id that K3s keeps in /etc/rancher/node/id",
   }),
   'hostname-override': flag({
     type: 'string',
     of: ['kube-proxy'],
     field: 'hostnameOverride',
+    aliasOf: 'node-name',
+    example: 'node1',
     help: "kube-proxy's name for --node-name",
   }),
   'run-dir': flag({
@@ -74,7 +93,11 @@ export const agentFlags = {
     type: 'string',
     default: 'none',
     of: ['k3s'],
-    choices: flannelBackends,
+    choices: [...flannelBackends, ...otherFlannelBackends],
+    check: (backend) =>
+      (flannelBackends as readonly string[]).includes(backend)
+        ? undefined
+        : `this version has no ${backend}; K3s' own flannel makes it, where the pod network is left to it`,
     help: 'what makes the pod network; none: somebody else does',
   }),
   'disable-kube-proxy': flag({
@@ -119,12 +142,14 @@ export const agentFlags = {
     type: 'string',
     of: ['kube-proxy'],
     field: 'detectLocal.bridgeInterface',
+    example: 'cni0',
     help: 'the bridge of the pods, for BridgeInterface',
   }),
   'pod-interface-name-prefix': flag({
     type: 'string',
     of: ['kube-proxy'],
     field: 'detectLocal.interfaceNamePrefix',
+    example: 'veth',
     help: "how names of the pods' interfaces begin, for InterfaceNamePrefix",
   }),
   'nftables-table-owner': flag({
@@ -159,12 +184,14 @@ export const agentFlags = {
     type: 'integer',
     of: ['kube-proxy'],
     check: port,
+    example: '10256',
     help: 'the port of --healthz-bind-address; 0: not served',
   }),
   'metrics-port': flag({
     type: 'integer',
     of: ['kube-proxy'],
     check: port,
+    example: '10249',
     help: 'the port of --metrics-bind-address; 0: not served',
   }),
   'bind-address-hard-fail': flag({
@@ -178,7 +205,8 @@ export const agentFlags = {
     type: 'integer',
     of: ['kube-proxy'],
     field: 'oomScoreAdj',
-    check: (value) => (value < -1000 || value > 1000 ? 'it is -1000 to 1000' : undefined),
+    example: '-999',
+    check: (value) => (value < -1000 || value > 1000 ? `${value} is out of range: -1000 to 1000` : undefined),
     help: 'how readily the kernel ends the agent when memory runs out',
   }),
   'conntrack-max-per-core': flag({

@@ -71,7 +71,7 @@ describe('settings', () => {
     })
     expect(one.values['cluster-cidr'].map(formatCIDR)).toEqual(['10.3.0.0/16'])
     expect([one.values['conntrack-min'], one.values['conntrack-max-per-core']]).toEqual([9, 8])
-    expect(one.origins['conntrack-max-per-core']).toBe('kube-proxy config file')
+    expect(one.origins['conntrack-max-per-core']).toBe('component config file')
   })
 
   it('takes a whole KubeProxyConfiguration, and says what has no effect or is not known', async () => {
@@ -154,7 +154,7 @@ describe('mistakes', () => {
       '--kube-proxy-arg proxy-mode',
       'has no ipvs mode',
     ],
-    ['a mode that is none', { 'proxy-mode': 'ebpf' }, '--proxy-mode', 'none of nftables, iptables, ipvs'],
+    ['a mode that is none', { 'proxy-mode': 'ebpf' }, '--proxy-mode', 'not one of: nftables'],
     ['primary with others', { 'nodeport-addresses': 'primary,10.0.0.0/8' }, '--nodeport-addresses', 'stands alone'],
     ['a truth value', { 'masquerade-all': 'maybe' }, '--masquerade-all', 'truth value'],
     ['a number', { 'conntrack-min': 'many' }, '--conntrack-min', 'whole number'],

@@ -1,71 +1,65 @@
-import { WeftError } from '../model/error.ts'
-import { readConfigFile } from './files.ts'
+import { argumentName, componentArguments } from './arguments.ts'
+import { readComponentFile, readConfigFile, type FileSettings } from './files.ts'
 import type { FlagTable } from './flag.ts'
+import { flagPlace } from './mistake.ts'
 import { type Resolved, resolve, type Setting } from './resolve.ts'
+import { asText } from './types.ts'
 
-/** Flags as the command line has them, by name without dashes; only those that were given. */
+/** Flags as the command line has them, by name without dashes; only those that were given. A list: the flag was given several times. */
 export type GivenFlags = Readonly<Record<string, unknown>>
 
 /**
- * All settings in one: defaults, then the file of --config, then --kube-proxy-arg (of the file and of the command line), then the flags.
+ * All settings in one: defaults, K3s' variables of the environment, the file of --config, the component's arguments (of the file and of the command line), the flags.
  *
+ * @param env variables of the environment; none counts where it is left out
  * @throws WeftError CONFIG_… with flag, or file and field
  */
-export async function loadSettings<T extends FlagTable>(table: T, given: GivenFlags): Promise<Resolved<T>> {
-  const file = typeof given['config'] === 'string' ? await readConfigFile(given['config'], table) : undefined
+export async function loadSettings<T extends FlagTable>(
+  table: T,
+  given: GivenFlags,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Resolved<T>> {
+  const notes: string[] = []
   const flags = Object.entries(given).flatMap(([name, value]): Setting[] =>
-    value === undefined || name === argName ? [] : [{ name, value, origin: 'flag', where: `--${name}` }],
+    value === undefined ? [] : [{ name, value, origin: 'flag', ...flagPlace(name) }],
   )
-  const inFile = file?.settings.filter(({ name }) => name === argName) ?? []
-  const args = [
-    ...inFile.flatMap(({ value, where }) => proxyArguments(value, where, table)),
-    ...proxyArguments(given[argName], `--${argName}`, table),
-  ]
-  const rest = file?.settings.filter(({ name }) => name !== argName) ?? []
-  const resolved = resolve(table, [...rest, ...joined(args), ...flags])
-  return { ...resolved, notes: [...(file?.notes ?? []), ...resolved.notes] }
+  const fromEnv = Object.entries(table).flatMap(([name, { env: variable }]): Setting[] =>
+    variable !== undefined && env[variable] ? [environmentSetting(name, variable, env[variable])] : [],
+  )
+  const file = await configFile(table, [...fromEnv, ...flags], notes)
+  const argName = argumentName(table)
+  const isArgument = ({ name }: Setting): boolean => name === argName
+  const args = componentArguments(table, [...file.settings, ...flags].filter(isArgument))
+  const named = await namedByArgument(table, args.settings)
+  const rest = [...fromEnv, ...file.settings, ...named.settings, ...args.settings, ...flags]
+  const resolved = resolve(
+    table,
+    rest.filter((setting) => !isArgument(setting)),
+  )
+  return { ...resolved, notes: [...notes, ...file.notes, ...named.notes, ...args.notes, ...resolved.notes] }
 }
 
-const argName = 'kube-proxy-arg'
+const nothing: FileSettings = { settings: [], notes: [] }
 
-interface Argument extends Setting {
-  value: string
-  appends: boolean
+const environmentSetting = (name: string, variable: string, value: string): Setting => ({
+  name,
+  value,
+  origin: 'environment',
+  where: `$${variable}`,
+  write: (text) => `${variable}=${text}`,
+})
+
+/** Of a variable and a flag the flag counts; K3s has it the other way round for its file, so that it is said. */
+async function configFile(table: FlagTable, settings: readonly Setting[], notes: string[]): Promise<FileSettings> {
+  const said = settings.filter(({ name, value }) => name === 'config' && [value].flat().at(-1) !== '')
+  const one = said.at(-1)
+  if (one === undefined) return nothing
+  for (const other of said.slice(0, -1)) notes.push(`${other.where} has no effect beside ${one.where}`)
+  return readConfigFile(asText([one.value].flat().at(-1)), table, one)
 }
 
-/** K3s' `--kube-proxy-arg=NAME=VALUE`, with or without dashes before the name; a name alone is a switch. `NAME+=VALUE` appends. */
-function proxyArguments(value: unknown, where: string, table: FlagTable): Argument[] {
-  const texts = [value ?? []].flat().map((one) => (typeof one === 'string' ? one : JSON.stringify(one)))
-  return texts.map((text) => {
-    const match = /^(?:--)?(?<name>[a-z][a-z0-9-]*?)(?<sign>[+-])?(?:=(?<value>.*))?$/.exec(text)
-    const name = match?.groups?.['name'] ?? ''
-    if (!table[name]?.of.includes('kube-proxy')) throw unknownArgument(text, where)
-    const given = match?.groups?.['value'] ?? 'true'
-    return {
-      name,
-      value: given,
-      origin: '--kube-proxy-arg',
-      where: `${where} ${name}`,
-      appends: match?.groups?.['sign'] !== undefined,
-    }
-  })
+/** K3s hands `--kube-proxy-arg config=FILE` to kube-proxy, which reads it. */
+async function namedByArgument(table: FlagTable, args: readonly Setting[]): Promise<FileSettings> {
+  const file = args.find(({ name }) => name === 'config')
+  return file === undefined ? nothing : readComponentFile(asText(file.value), table, file)
 }
-
-/** What `NAME+=` appends to is what was said of NAME before. */
-function joined(settings: readonly Argument[]): Setting[] {
-  const byName = new Map<string, Argument>()
-  for (const setting of settings) {
-    const before = setting.appends ? byName.get(setting.name) : undefined
-    const value = before === undefined ? setting.value : `${before.value},${setting.value}`
-    byName.set(setting.name, { ...setting, value })
-  }
-  return [...byName.values()]
-}
-
-const unknownArgument = (text: string, where: string): WeftError =>
-  new WeftError(`"${text}" is no argument of kube-proxy`, {
-    code: 'CONFIG_UNKNOWN',
-    fault: 'user',
-    where,
-    remedy: 'write NAME=VALUE with a flag of kube-proxy, e.g. nodeport-addresses=primary',
-  })

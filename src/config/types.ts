@@ -7,14 +7,17 @@ export interface BindAddress {
   port: number
 }
 
-/** What a value may be, and how it is written: a flag's text, or the same in a file. */
 const fail = (context: { issues: unknown[] }, input: unknown, message: string): typeof z.NEVER => {
   context.issues.push({ code: 'custom', input, message })
   return z.NEVER
 }
 
-const text = z.union([z.string(), z.number(), z.boolean()])
-const list = z.union([z.array(text), text])
+const text = z.union([z.string(), z.number(), z.boolean()], 'it is a mapping or a list, where one value stands')
+const list = z.union([z.array(text), text], 'it is a mapping, where a value or a list of values stands')
+
+/** A value of a file or the command line, for messages. */
+export const asText = (value: unknown): string =>
+  typeof value === 'string' ? value : Array.isArray(value) ? value.map(asText).join(',') : (JSON.stringify(value) ?? '')
 
 const parts = (value: z.infer<typeof list>): string[] =>
   (Array.isArray(value) ? value : [value])
@@ -40,10 +43,13 @@ const fromText = <T>(parse: (value: string) => T | undefined, what: string) =>
     text,
     z.transform((value, context): T => {
       const parsed = parse(String(value).trim())
-      return parsed === undefined ? fail(context, value, `"${value}" is no ${what}`) : parsed
+      return parsed === undefined
+        ? fail(context, value, value === '' ? `there is no ${what}` : `"${value}" is no ${what}`)
+        : parsed
     }),
   )
 
+/** Go's strconv.ParseBool, in any case. */
 const booleans: Readonly<Record<string, boolean>> = { true: true, t: true, 1: true, false: false, f: false, 0: false }
 
 /** Whole numbers, Go's way of writing them left aside. */
@@ -54,8 +60,8 @@ const unitSeconds: Readonly<Record<string, number>> = { ns: 1e-9, us: 1e-6, µs:
 /** Go's durations (time.ParseDuration) in seconds: `30s`, `1h30m`, `0`. */
 export function parseDurationSeconds(value: string): number | undefined {
   if (value === '0') return 0
-  if (!/^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$/.test(value)) return undefined
-  const found = [...value.matchAll(/([0-9]+(?:\.[0-9]*)?)(ns|us|µs|ms|s|m|h)/g)]
+  if (!/^((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+$/.test(value)) return undefined
+  const found = [...value.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)/g)]
   return found.reduce((sum, [, number, unit = '']) => sum + Number(number) * (unitSeconds[unit] ?? 0), 0)
 }
 
@@ -70,7 +76,7 @@ export function parseBindAddress(value: string): (Omit<BindAddress, 'port'> & { 
   return address === undefined || !(port <= 65_535) ? undefined : { address, port }
 }
 
-/** A CIDR with no bits set beyond its length; those who set some mean another one. */
+/** A CIDR with no bits set beyond its length; those who set some mean another one. The same goes for a bare address. */
 function strictCIDR(value: string): CIDR | undefined {
   const cidr = value.includes('/') ? parseCIDR(value) : undefined
   if (cidr === undefined) return undefined
@@ -84,12 +90,24 @@ export const types = {
   string: fromText((value) => value, 'text'),
   boolean: fromText((value) => booleans[value.toLowerCase()], 'truth value (true or false)'),
   integer: fromText(integer, 'whole number'),
-  duration: fromText(parseDurationSeconds, 'duration, like 30s or 1h30m'),
-  bindAddress: fromText(parseBindAddress, 'address to listen on, like 127.0.0.1:10249'),
+  duration: fromText(parseDurationSeconds, 'duration: a number with its unit, like 30s or 1h30m'),
+  bindAddress: fromText(parseBindAddress, 'address to listen on: an IP address, and a port after a colon'),
   address: fromText((value) => (value === '' ? '' : canonicalIP(value)), 'IP address'),
-  cidrs: listOf(strictCIDR, 'CIDR, like 10.42.0.0/16 (with no bits set beyond its length)'),
+  cidrs: listOf(strictCIDR, 'CIDR: ADDRESS/LENGTH, with no bits set beyond the length'),
   texts: listOf((part) => part, 'text'),
 } as const
+
+/** A right value of each type. */
+export const examples: Readonly<Record<TypeName, string>> = {
+  string: 'text',
+  boolean: 'true',
+  integer: '10',
+  duration: '30s',
+  bindAddress: '127.0.0.1:10249',
+  address: '192.0.2.1',
+  cidrs: '10.42.0.0/16',
+  texts: 'text',
+}
 
 export type TypeName = keyof typeof types
 

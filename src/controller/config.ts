@@ -1,9 +1,10 @@
+import type { ControllerValues, controllerFlags } from '../config/controller-flags.ts'
+import type { Resolved } from '../config/resolve.ts'
 import type { ListenAddress } from '../daemon/http.ts'
 import { WeftError } from '../model/error.ts'
-import { bitsOf, type CIDR, cidrContains, type Family, formatCIDR, parseCIDR } from '../model/ip.ts'
-import type { NodeRange } from './pod-cidrs/range.ts'
+import { type PodCIDRSettings, podCIDRSettings } from './pod-cidrs/settings.ts'
 
-/** What a controller is told on its command line. */
+/** What a controller is told by flags and files. */
 export interface ControllerConfig {
   kubeconfig: string | undefined
   runDir: string
@@ -18,14 +19,13 @@ export interface ControllerConfig {
   metricsBindAddress: ListenAddress
   /** An address to listen on that is taken ends the controller. */
   bindAddressHardFail: boolean
-}
-
-export interface PodCIDRSettings {
-  ranges: readonly NodeRange[]
-  serviceCIDRs: readonly CIDR[]
+  /** Told once at the start: what was set and has no effect. */
+  notes: readonly string[]
 }
 
 export interface LeaderElectionSettings {
+  /** False: it leads at once, and there is no Lease. */
+  enabled: boolean
   namespace: string
   name: string
   leaseDurationSeconds: number
@@ -33,121 +33,74 @@ export interface LeaderElectionSettings {
   retryPeriodSeconds: number
 }
 
-/** Flags as they were written; names and meaning are kube-controller-manager's. */
-export interface PodCIDRFlags {
-  clusterCidr: string
-  nodeCidrMaskSize?: string
-  nodeCidrMaskSizeIpv4?: string
-  nodeCidrMaskSizeIpv6?: string
-  serviceClusterIpRange?: string
+/** All flags of the controller, and where they were said. */
+export type ControllerSettings = Resolved<typeof controllerFlags>
+
+/** @throws WeftError CONTROLLER_NOTHING_TO_DO, CONFIG_… for settings that do not go together */
+export function controllerConfig(settings: ControllerSettings, identity: string): ControllerConfig {
+  const { values } = settings
+  if (!values['allocate-node-cidrs']) throw nothingToDo(settings)
+  return {
+    kubeconfig: values.kubeconfig,
+    runDir: values['run-dir'],
+    identity,
+    podCIDRs: podCIDRSettings(settings),
+    leaderElection: leaderElection(settings),
+    healthzBindAddress: listenAddress(values['healthz-bind-address']),
+    metricsBindAddress: listenAddress(values['metrics-bind-address']),
+    bindAddressHardFail: values['bind-address-hard-fail'],
+    notes: settings.notes,
+  }
 }
 
-/** kube-controller-manager's defaults (cmd/kube-controller-manager/app/core.go). */
-const defaultMaskSize: Readonly<Record<Family, number>> = { IPv4: 24, IPv6: 64 }
-
-/**
- * Bits between a cluster CIDR and a Node's. IPv6: what kube-controller-manager allows (cidrset, clusterSubnetMaxDiff), as 65,536 Nodes are enough. For IPv4 it
- * has no limit; here it is a million Nodes.
- */
-const mostBits: Readonly<Record<Family, number>> = { IPv4: 20, IPv6: 16 }
-
-/** @throws WeftError CONFIG_CIDR_INVALID, CONFIG_CIDR_FAMILY_TWICE, CONFIG_NODE_MASK_INVALID, CONFIG_NODE_MASK_AMBIGUOUS, CONFIG_NODE_MASK_UNUSED, CONFIG_NODE_MASK_TOO_SHORT, CONFIG_NODE_MASK_TOO_LONG, CONFIG_SERVICE_CIDR_COVERS_CLUSTER */
-export function podCIDRSettings(flags: PodCIDRFlags): PodCIDRSettings {
-  const clusters = oneOfEachFamily('--cluster-cidr', flags.clusterCidr)
-  const serviceCIDRs = flags.serviceClusterIpRange
-    ? oneOfEachFamily('--service-cluster-ip-range', flags.serviceClusterIpRange)
-    : []
-  checkMaskFlags(flags, clusters)
-  const ranges = clusters.map((cluster) => nodeRange(cluster, flags))
-  for (const cluster of clusters) checkServices(cluster, serviceCIDRs)
-  return { ranges, serviceCIDRs }
+/** K3s' config.yaml says `allocate-node-cidrs=false` just where this controller is to take kube-controller-manager's place. */
+function nothingToDo({ origins, placeOf }: ControllerSettings): WeftError {
+  const isSaid = origins['allocate-node-cidrs'] !== 'default'
+  return new WeftError('the controller was asked for nothing', {
+    code: 'CONTROLLER_NOTHING_TO_DO',
+    fault: 'user',
+    where: isSaid ? placeOf('allocate-node-cidrs').where : 'weft controller',
+    remedy: isSaid
+      ? "add the flag --allocate-node-cidrs: what K3s' config.yaml says of it is for kube-controller-manager"
+      : 'add --allocate-node-cidrs, where nobody else gives pod CIDRs to Nodes',
+  })
 }
 
-function oneOfEachFamily(flag: string, text: string): CIDR[] {
-  const cidrs = text.split(',').map((part) => cidrOf(flag, part.trim()))
-  const [first, second] = cidrs
-  if (cidrs.length > 2 || (second !== undefined && first?.family === second.family)) {
-    throw invalid(
-      'CONFIG_CIDR_FAMILY_TWICE',
-      `${text} has more than one CIDR of a family`,
-      flag,
-      'give one CIDR, or one of IPv4 and one of IPv6',
+/** Bare addresses take the port of the default. */
+const listenAddress = ({ address, port }: ControllerValues['healthz-bind-address']): ListenAddress => ({
+  address,
+  port: port ?? 10_263,
+})
+
+/** client-go's rules (tools/leaderelection, NewLeaderElector), told before anything runs. */
+function leaderElection({ values, placeOf }: ControllerSettings): LeaderElectionSettings {
+  const leaseDurationSeconds = values['leader-elect-lease-duration']
+  const renewDeadlineSeconds = values['leader-elect-renew-deadline']
+  const retryPeriodSeconds = values['leader-elect-retry-period']
+  const wrong = (name: keyof ControllerValues, what: string): WeftError =>
+    new WeftError(what, {
+      code: 'CONFIG_LEADER_ELECTION',
+      fault: 'user',
+      where: placeOf(name).where,
+      remedy:
+        'keep the proportions of the defaults: --leader-elect-lease-duration=15s --leader-elect-renew-deadline=10s --leader-elect-retry-period=2s',
+    })
+  if (leaseDurationSeconds <= renewDeadlineSeconds)
+    throw wrong(
+      'leader-elect-lease-duration',
+      `a Lease of ${leaseDurationSeconds} s is over before a leader gives up, after ${renewDeadlineSeconds} s`,
     )
-  }
-  return cidrs
-}
-
-function cidrOf(flag: string, text: string): CIDR {
-  const cidr = text.includes('/') ? parseCIDR(text) : undefined
-  if (cidr !== undefined) return cidr
-  const remedy = 'write it as ADDRESS/LENGTH, e.g. 10.42.0.0/16; one of each family is separated by a comma'
-  throw invalid('CONFIG_CIDR_INVALID', `"${text}" is no CIDR`, flag, remedy)
-}
-
-const familyFlags = [
-  { family: 'IPv4', flag: '--node-cidr-mask-size-ipv4', option: 'nodeCidrMaskSizeIpv4' },
-  { family: 'IPv6', flag: '--node-cidr-mask-size-ipv6', option: 'nodeCidrMaskSizeIpv6' },
-] as const
-
-function checkMaskFlags(flags: PodCIDRFlags, clusters: readonly CIDR[]): void {
-  const given = familyFlags.filter(({ option }) => flags[option] !== undefined)
-  if (flags.nodeCidrMaskSize !== undefined && (clusters.length > 1 || given.length > 0)) {
-    const remedy = 'use --node-cidr-mask-size-ipv4 and --node-cidr-mask-size-ipv6 alone'
-    const why = clusters.length > 1 ? 'with CIDRs of both families' : `beside ${given[0]?.flag}`
-    throw invalid('CONFIG_NODE_MASK_AMBIGUOUS', `it cannot be used ${why}`, '--node-cidr-mask-size', remedy)
-  }
-  for (const { family, flag } of given) {
-    if (clusters.some((cluster) => cluster.family === family)) continue
-    const remedy = `leave it out, or add a CIDR of ${family} to --cluster-cidr`
-    throw invalid('CONFIG_NODE_MASK_UNUSED', `there is no cluster CIDR of ${family}`, flag, remedy)
-  }
-}
-
-function nodeRange(cluster: CIDR, flags: PodCIDRFlags): NodeRange {
-  const { family } = cluster
-  const own = familyFlags.find((one) => one.family === family) as (typeof familyFlags)[number]
-  const flag = flags.nodeCidrMaskSize === undefined ? own.flag : '--node-cidr-mask-size'
-  const text = flags.nodeCidrMaskSize ?? flags[own.option]
-  const nodeMaskSize = text === undefined ? defaultMaskSize[family] : maskSize(flag, text, family)
-  const where = formatCIDR(cluster)
-  if (nodeMaskSize < cluster.length) {
-    const remedy = `use a mask size from ${cluster.length} to ${bitsOf(family)}, or a larger cluster CIDR`
-    throw invalid(
-      'CONFIG_NODE_MASK_TOO_SHORT',
-      `a Node's /${nodeMaskSize} does not fit in the cluster CIDR ${where}`,
-      flag,
-      remedy,
+  if (renewDeadlineSeconds <= 1.2 * retryPeriodSeconds)
+    throw wrong(
+      'leader-elect-renew-deadline',
+      `in ${renewDeadlineSeconds} s there is no second try, every ${retryPeriodSeconds} s and a fifth more`,
     )
+  return {
+    enabled: values['leader-elect'],
+    namespace: values['leader-elect-resource-namespace'],
+    name: values['leader-elect-resource-name'],
+    leaseDurationSeconds,
+    renewDeadlineSeconds,
+    retryPeriodSeconds,
   }
-  if (nodeMaskSize - cluster.length > mostBits[family]) {
-    const remedy = `use a mask size of at most ${cluster.length + mostBits[family]}, or a smaller cluster CIDR`
-    throw invalid(
-      'CONFIG_NODE_MASK_TOO_LONG',
-      `/${nodeMaskSize} makes more than 2^${mostBits[family]} blocks of the cluster CIDR ${where}`,
-      flag,
-      remedy,
-    )
-  }
-  return { cluster, nodeMaskSize }
 }
-
-function maskSize(flag: string, text: string, family: Family): number {
-  const size = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  if (size >= 1 && size <= bitsOf(family)) return size
-  const remedy = `give a whole number from 1 to ${bitsOf(family)}`
-  throw invalid('CONFIG_NODE_MASK_INVALID', `"${text}" is no mask size of ${family}`, flag, remedy)
-}
-
-/** Blocks in the service CIDR are given to nobody; if that is all of them, no Node would ever get one. */
-function checkServices(cluster: CIDR, serviceCIDRs: readonly CIDR[]): void {
-  const covering = serviceCIDRs.find(
-    (one) => one.length <= cluster.length && cidrContains(one, { family: cluster.family, number: cluster.network }),
-  )
-  if (covering === undefined) return
-  const message = `the service CIDR ${formatCIDR(covering)} covers the cluster CIDR ${formatCIDR(cluster)}`
-  const remedy = 'give Services and pods ranges of their own'
-  throw invalid('CONFIG_SERVICE_CIDR_COVERS_CLUSTER', message, '--service-cluster-ip-range', remedy)
-}
-
-const invalid = (code: string, message: string, where: string, remedy: string): WeftError =>
-  new WeftError(message, { code, fault: 'user', where, remedy })

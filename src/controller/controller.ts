@@ -15,6 +15,7 @@ import { makeParts } from './parts.ts'
 
 /** Does for the cluster what was asked for, while it leads, until the signal. What was assigned stays. */
 export async function runController(config: ControllerConfig, log: Log, signal: AbortSignal): Promise<void> {
+  for (const note of config.notes) log('info', note)
   const client = new ApiClient(await loadKubeconfig(config.kubeconfig))
   const leadership = new Leadership(config, client, log)
   const startedMs = Date.now()
@@ -43,6 +44,7 @@ export async function runController(config: ControllerConfig, log: Log, signal: 
 
 /** What the controller would change now. Writes nothing, and needs no Lease. */
 export async function dryRunController(config: ControllerConfig, log: Log, signal: AbortSignal): Promise<Change[]> {
+  for (const note of config.notes) log('info', note)
   const stop = new AbortController()
   const both = AbortSignal.any([signal, stop.signal])
   const client = new ApiClient(await loadKubeconfig(config.kubeconfig))

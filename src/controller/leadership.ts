@@ -9,7 +9,7 @@ import { runLeaderElection } from '../kube/lease.ts'
 import type { ControllerConfig } from './config.ts'
 import { makeParts } from './parts.ts'
 
-/** Stands for election again and again, and runs the parts while it leads. */
+/** Stands for election again and again, and runs the parts while it leads; at once where there is no election. */
 export class Leadership {
   readonly parts = new Parts()
   readonly #config: ControllerConfig
@@ -17,6 +17,8 @@ export class Leadership {
   readonly #log: Log
   #leading = false
   #leader = ''
+  /** What the last try to read or write the Lease that failed ended with, and when. */
+  #leaseError: { message: string; atMs: number } | undefined
   #terms = 0
   #lists: ApiLists | undefined
 
@@ -30,9 +32,9 @@ export class Leadership {
     return this.#leading
   }
 
-  /** Who leads; empty if that is not known. */
+  /** Who leads; empty if that is not known. A Lease in our own name that could not be renewed says nothing of it. */
   get leader(): string {
-    return this.#leader
+    return !this.#leading && this.#leader === this.#config.identity ? '' : this.#leader
   }
 
   /** How often this process has begun to lead. */
@@ -43,6 +45,10 @@ export class Leadership {
   /** Resolves when the signal aborts. @throws what a part throws at its start */
   async run(signal: AbortSignal): Promise<void> {
     const { leaderElection, identity } = this.#config
+    if (!leaderElection.enabled) {
+      this.#leader = identity
+      return this.#lead(signal)
+    }
     let reported = ''
     while (!signal.aborted) {
       const end = await runLeaderElection(
@@ -51,9 +57,13 @@ export class Leadership {
           client: this.#client,
           identity,
           onStartedLeading: (term) => this.#lead(term),
-          onNewLeader: (leader) => void (this.#leader = leader),
+          onNewLeader: (leader) => {
+            this.#leader = leader
+            this.#leaseError = undefined
+          },
           onError: (error) => {
             const message = error instanceof Error ? error.message : String(error)
+            this.#leaseError = { message, atMs: Date.now() }
             if (message !== reported) this.#log('warn', 'the Lease cannot be read or written', { error: message })
             reported = message
           },
@@ -64,8 +74,13 @@ export class Leadership {
     }
   }
 
+  /** Lists of the API that fail, and the Lease, by resource. */
   failing(): Record<string, string> {
-    return this.#lists?.failing() ?? {}
+    const { renewDeadlineSeconds, retryPeriodSeconds } = this.#config.leaderElection
+    const error = this.#leading ? undefined : this.#leaseError
+    // Nobody tells of a try that went well: by then there would have been another one that did not.
+    const isFresh = Date.now() - (error?.atMs ?? 0) < 1000 * (renewDeadlineSeconds + 3 * retryPeriodSeconds)
+    return { ...(error !== undefined && isFresh && { leases: error.message }), ...this.#lists?.failing() }
   }
 
   async #lead(term: AbortSignal): Promise<void> {
