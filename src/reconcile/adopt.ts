@@ -24,11 +24,16 @@ export async function adopt({ target, part, numbers, subjects, entries, log }: C
   return owners
 }
 
-/** What was adopted and nobody wants, nor has planned away: it leaves. */
-export function disown({ entries, subjects, settling }: Core): void {
+/**
+ * What was adopted and nobody wants, nor has planned away: it leaves. A subject that could not be planned keeps what it had, and as long as there is one
+ * (`broken`), so does everything that names no owner: it may be that one's.
+ */
+export function disown({ entries, subjects, settling }: Core, broken: boolean): void {
   if (entries.have === 0) return
   for (const entry of entries.all()) {
-    if (entry.have === undefined || entry.want !== undefined || entry.dirtyBy !== undefined) continue
+    const { have, haveOwner, want, dirtyBy } = entry
+    if (have === undefined || want !== undefined || dirtyBy !== undefined) continue
+    if (broken && (haveOwner === undefined || subjects.get(haveOwner)?.planned !== true)) continue
     const writer = subjects.writerOf(entry)
     settling.add(writer)
     entries.refresh(entry, writer)

@@ -1,5 +1,6 @@
 import type { Core } from './core.ts'
 import { type Entry, entryId, seen, written } from './entries.ts'
+import type { SubjectState } from './subjects.ts'
 import type { FoundItem } from './types.ts'
 
 const breatheEvery = 20_000
@@ -9,7 +10,7 @@ const breatheEvery = 20_000
  * which of the two came first cannot be told. A new epoch meanwhile ends it, for what was read may be older. Returns how many items differed.
  */
 export async function audit(core: Core, serial: number): Promise<number> {
-  const { entries, epochs, metrics, log } = core
+  const { entries, epochs, metrics, contests, log } = core
   metrics.counters.audits++
   const epoch = epochs.serial
   const drift: string[] = []
@@ -21,6 +22,7 @@ export async function audit(core: Core, serial: number): Promise<number> {
     if (epochs.serial !== epoch) core.suspect = true
   } finally {
     entries.keepIdle(false)
+    contests.audited()
   }
   if (drift.length === 0) return 0
   metrics.counters.drift += drift.length
@@ -52,11 +54,26 @@ async function* differing(core: Core, serial: number): AsyncGenerator<Entry> {
   }
 }
 
-function correct({ entries, subjects, settling }: Core, entry: Entry, found: FoundItem | undefined): void {
+function correct(core: Core, entry: Entry, found: FoundItem | undefined): void {
+  const { entries, settling, commits } = core
   const { have, want } = entry
   if (have !== undefined && have.value !== want?.value) entries.giveUp(have, entry.haveOwner)
   entries.setHave(entry, found, entry.kind.spec.shared ? undefined : found?.subject)
-  const writer = entry.dirtyBy ?? subjects.writerOf(entry)
+  const writer = entry.dirtyBy ?? repairerOf(core, entry, found)
   settling.add(writer)
+  commits.changed(writer.subject)
+  commits.changedFor(entry)
   entries.refresh(entry, writer)
+}
+
+/** Who repairs: whoever it belongs to, at once; or nobody but the entry itself, later, where others keep taking it back. */
+function repairerOf(core: Core, entry: Entry, found: FoundItem | undefined): SubjectState {
+  const { subjects, contests, metrics } = core
+  // Others have put it right themselves.
+  const waitMs = found?.value === entry.want?.value ? 0 : contests.found(entry, found)
+  if (waitMs === 0) return subjects.writerOf(entry)
+  const apart = subjects.apartOf(entry)
+  contests.hold(apart, waitMs)
+  metrics.counters.repairsPutOff++
+  return apart
 }

@@ -8,8 +8,14 @@ export interface Piece {
   entries: Entry[]
 }
 
+/** Changes, and the entry of each. */
+export interface Batch {
+  changes: Change[]
+  entries: Entry[]
+}
+
 /** The changes that one transaction needs: removals from the last stage to the first, then additions from the first to the last. */
-export function transactionOf(entries: Iterable<Entry>): Change[] {
+export function transactionOf(entries: Iterable<Entry>): Batch {
   const removals: Entry[] = []
   const additions: Entry[] = []
   for (const entry of entries) {
@@ -17,21 +23,26 @@ export function transactionOf(entries: Iterable<Entry>): Change[] {
     if (entry.have !== undefined) removals.push(entry)
     if (entry.want !== undefined) additions.push(entry)
   }
-  const changes: Change[] = []
-  for (const stage of byStage(removals).reverse()) for (const entry of stage) changes.push(removalOf(entry))
-  for (const stage of byStage(additions)) for (const entry of stage) changes.push(additionOf(entry))
-  return changes
+  const batch: Batch = { changes: [], entries: [] }
+  for (const stage of byStage(removals).reverse()) for (const entry of stage) put(batch, removalOf(entry), entry)
+  for (const stage of byStage(additions)) for (const entry of stage) put(batch, additionOf(entry), entry)
+  return batch
 }
 
 /** The changes of entries of one stage, for a target that acknowledges each: a changed value is a removal that its addition follows. */
-export function stepOf(entries: Iterable<Entry>): Change[] {
-  const changes: Change[] = []
+export function stepOf(entries: Iterable<Entry>): Batch {
+  const batch: Batch = { changes: [], entries: [] }
   for (const entry of entries) {
     if (entry.dirtyBy === undefined) continue
-    if (entry.have !== undefined) changes.push(removalOf(entry))
-    if (entry.want !== undefined) changes.push(additionOf(entry))
+    if (entry.have !== undefined) put(batch, removalOf(entry), entry)
+    if (entry.want !== undefined) put(batch, additionOf(entry), entry)
   }
-  return changes
+  return batch
+}
+
+function put({ changes, entries }: Batch, change: Change, entry: Entry): void {
+  changes.push(change)
+  entries.push(entry)
 }
 
 /**

@@ -79,7 +79,7 @@ export class Claims {
     for (const { name, winner, contenders } of this.#contests) {
       const message = `${name} belongs to ${winner.subject}, which is older`
       for (const { subject } of contenders) {
-        if (subject !== winner.subject) yield { subject, reason: 'ClaimedByOlderObject', message }
+        if (subject !== winner.subject) yield { subject, reason: 'ClaimedByOlderObject', message, clusterWide: true }
       }
     }
   }

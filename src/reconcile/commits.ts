@@ -1,3 +1,5 @@
+import type { Entry } from './entries.ts'
+import { none } from './subjects.ts'
 import type { Subject } from './types.ts'
 
 /** Told after each run which subjects were planned, written or lost: they may be committed now, or no longer be. */
@@ -46,6 +48,13 @@ export class Commits {
   /** This subject was planned, or something of it written or lost. */
   changed(subject: Subject): void {
     if (this.watched) this.#news.add(subject)
+  }
+
+  /** The same of all who want an item, but for the one that writes it. */
+  changedFor({ owner, others, dirtyBy }: Entry): void {
+    if (!this.watched) return
+    if (owner !== undefined && owner !== dirtyBy?.subject) this.#news.add(owner)
+    for (const subject of others ?? none) this.#news.add(subject)
   }
 
   /** Tells listeners what changed, and wakes who waits for a subject that is committed by now. */

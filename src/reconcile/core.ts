@@ -1,4 +1,5 @@
 import { Commits } from './commits.ts'
+import { Contests } from './contests.ts'
 import { Effects } from './effects.ts'
 import { Entries } from './entries.ts'
 import { Epochs } from './epochs.ts'
@@ -37,6 +38,7 @@ export interface Core {
   readonly wanted: WantedItems
   readonly numbers: Numbers
   readonly retry: Retry<SubjectState>
+  readonly contests: Contests
   readonly effects: Effects
   readonly epochs: Epochs
   readonly commits: Commits
@@ -65,6 +67,7 @@ export function makeCore({ part, target, now = Date.now, random = Math.random, l
     wanted: new WantedItems(entries, subjects),
     numbers: new Numbers(),
     retry: new Retry(now, random),
+    contests: new Contests({ now, random, log }),
     effects: new Effects({ target, known: entries, metrics, now, random, log }),
     epochs: new Epochs(),
     commits: new Commits(),

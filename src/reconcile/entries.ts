@@ -109,7 +109,10 @@ export class Entries implements KnownItems {
   }
 
   forgetIfIdle(entry: Entry): void {
-    if (entry.refs === 0 && entry.have === undefined && !this.#keepIdle) entry.kind.entries.delete(entry.key)
+    if (entry.refs > 0 || entry.have !== undefined || this.#keepIdle) return
+    // Another may have taken its place, while a subject that could not be planned still knows this one.
+    const { entries } = entry.kind
+    if (entries.get(entry.key) === entry) entries.delete(entry.key)
   }
 
   /** While an audit reads, entries that were removed meanwhile are kept, for they know that they were. */
@@ -121,7 +124,8 @@ export class Entries implements KnownItems {
   #setDirty(entry: Entry, by: SubjectState | undefined): void {
     const was = entry.dirtyBy
     if (was === by) return
-    if (was !== undefined) was.dirtyCount--
+    // It waits for nothing any longer, perhaps for a retry: the next run sees to that.
+    if (was !== undefined && --was.dirtyCount === 0) this.ready.add(was)
     entry.dirtyBy = by
     this.dirty += Number(by !== undefined) - Number(was !== undefined)
     if (by === undefined) return

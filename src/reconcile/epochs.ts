@@ -38,6 +38,7 @@ export function loseItems(
     const writer = entry.dirtyBy ?? subjects.writerOf(entry)
     settling.add(writer)
     commits.changed(writer.subject)
+    commits.changedFor(entry)
     entries.setHave(entry, undefined, undefined)
     entries.refresh(entry, writer)
     entries.forgetIfIdle(entry)

@@ -1,5 +1,6 @@
 import type { Entries, Entry } from './entries.ts'
 import type { SubjectState, Subjects } from './subjects.ts'
+import type { Turn } from './turn.ts'
 import type { Change } from './types.ts'
 
 /** Differences that belong together: those of one subject, and of subjects that pass a key from one to another. */
@@ -13,7 +14,12 @@ export interface Group {
 }
 
 /** Puts the differing entries of some subjects into groups; whoever exchanges a key with them comes along. */
-export function groupsOf(from: Iterable<SubjectState>, entries: Entries, subjects: Subjects): Group[] {
+export async function groupsOf(
+  from: Iterable<SubjectState>,
+  entries: Entries,
+  subjects: Subjects,
+  turn: Turn,
+): Promise<Group[]> {
   const groups = new Set<Group>()
   const open: SubjectState[] = []
   const mark = entries.stamp()
@@ -56,8 +62,11 @@ export function groupsOf(from: Iterable<SubjectState>, entries: Entries, subject
     }
   }
 
-  for (const state of from) if (state.dirtyCount > 0) enter(state)
-  for (let state = open.pop(); state !== undefined; state = open.pop()) exchanges(state)
+  for (const state of from) {
+    if (state.dirtyCount > 0) enter(state)
+    for (let one = open.pop(); one !== undefined; one = open.pop()) exchanges(one)
+    if (turn.over) await turn.next()
+  }
   return [...groups]
 }
 

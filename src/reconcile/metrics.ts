@@ -44,6 +44,8 @@ export interface Counters {
   failures: number
   /** Items that audits found missing, changed or foreign. */
   drift: number
+  /** Repairs that were put off, since others keep taking back what they repair. */
+  repairsPutOff: number
   epochs: number
   audits: number
   plans: number
@@ -63,6 +65,7 @@ export class Metrics {
     changes: 0,
     failures: 0,
     drift: 0,
+    repairsPutOff: 0,
     epochs: 0,
     audits: 0,
     plans: 0,

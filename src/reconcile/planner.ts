@@ -1,10 +1,11 @@
 import type { Core } from './core.ts'
+import { Turn } from './turn.ts'
 import { heldNumber, type SubjectState } from './subjects.ts'
 import type { Plan, Previous, Refusal, Subject } from './types.ts'
 import { WakeHeap } from './wake-heap.ts'
 import { PlanConflict } from './wanted.ts'
 
-const planSliceMs = 5
+const planSliceMs = 4
 /** A subject whose plan threw is planned again after this, should nothing touch it before. */
 const brokenPlanMs = 60_000
 
@@ -14,6 +15,8 @@ export class Planner {
   readonly #touched = new Set<Subject>()
   readonly #wake = new WakeHeap<Subject>()
   readonly #refusals = new Map<Subject, readonly Refusal[]>()
+  /** Subjects whose last plan threw. */
+  readonly #broken = new Set<Subject>()
   #planned = 0
   #plan = 0
   #lastTickMs = Number.NEGATIVE_INFINITY
@@ -29,6 +32,16 @@ export class Planner {
     return count
   }
 
+  /** Some subject could not be planned: what it wants is not known. */
+  get isBroken(): boolean {
+    return this.#broken.size > 0
+  }
+
+  /** Its last plan threw: what it wants is not known. */
+  couldNotPlan(subject: Subject): boolean {
+    return this.#broken.has(subject)
+  }
+
   get touched(): number {
     return this.#touched.size
   }
@@ -39,6 +52,15 @@ export class Planner {
 
   touch(subjects: Iterable<Subject>): void {
     for (const subject of subjects) this.#touched.add(subject)
+  }
+
+  /** For all there are: others run in between. */
+  async touchAll(subjects: Iterable<Subject>): Promise<void> {
+    const turn = new Turn()
+    for (const subject of subjects) {
+      this.#touched.add(subject)
+      if (turn.over) await turn.next()
+    }
   }
 
   /**
@@ -101,12 +123,16 @@ export class Planner {
       state.memo = plan.memo
       state.plan = number
       state.more = plan.more ?? false
+      this.#broken.delete(subject)
       this.#note(state, plan)
       return true
     } catch (error) {
       if (error instanceof PlanConflict && !final) return false
       // What the subject has stays: one odd object must not stop the others.
       const message = error instanceof Error ? error.message : String(error)
+      this.#broken.add(subject)
+      // Else it would be asked for the rest at once, for ever.
+      state.more = false
       this.#refusals.set(subject, [{ subject, reason: 'PlanFailed', message }])
       this.#wake.set(subject, now() + brokenPlanMs)
       log('error', 'a subject could not be planned', { subject, error: message })

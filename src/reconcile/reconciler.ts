@@ -36,6 +36,7 @@ export class Reconciler {
   #prepareDue = false
   #finishDue = true
   #sweepDue = true
+  #disownDue = true
   /** When the run that comes next began: the first one does with reading what is there, and planning everything. */
   #beganMs: number | undefined
 
@@ -59,10 +60,10 @@ export class Reconciler {
   async plan(subjects: Iterable<Subject>, mode: 'live' | 'dry-run' = 'live'): Promise<void> {
     const prepared: Prepared = mode === 'live' ? await this.#core.target.prepare() : 'kept'
     if (prepared !== 'kept') this.#core.metrics.counters.epochs++
-    this.#planner.touch(subjects)
+    await this.#planner.touchAll(subjects)
     if (prepared !== 'lost') this.#planner.touch(await adopt(this.#core))
     await this.#planner.plan()
-    disown(this.#core)
+    this.#disown()
     this.#started = true
   }
 
@@ -70,7 +71,7 @@ export class Reconciler {
   changes(): Change[] {
     const dirty: Entry[] = []
     for (const entry of this.#core.entries.all()) if (entry.dirtyBy !== undefined) dirty.push(entry)
-    return transactionOf(dirty)
+    return transactionOf(dirty).changes
   }
 
   /** These subjects' views changed. Planned and written by the next flush; several touches become one plan. */
@@ -92,11 +93,12 @@ export class Reconciler {
    * since the epoch. Costs what is due, not what sleeps.
    */
   tick(): number | undefined {
-    const { retry, entries, effects } = this.#core
+    const { retry, contests, entries, effects } = this.#core
     const { nextMs, clockSetBack } = this.#planner.tick()
     for (const state of clockSetBack ? retry.soon() : retry.due()) entries.ready.add(state)
+    for (const state of clockSetBack ? contests.forget() : contests.due()) entries.ready.add(state)
     if (clockSetBack) effects.soon()
-    const times = [nextMs, retry.nextMs, effects.tick()].filter((ms) => ms !== undefined)
+    const times = [nextMs, retry.nextMs, contests.nextMs, effects.tick()].filter((ms) => ms !== undefined)
     return times.length === 0 ? undefined : Math.min(...times)
   }
 
@@ -140,7 +142,7 @@ export class Reconciler {
    * noticed from outside, as a link that went down; safe at any time, also while a batch is under way.
    */
   raiseEpoch(why: string, containers?: readonly string[]): void {
-    this.#raise(why, containers)
+    this.#raise(why, containers, false)
     this.#prepareDue = true
     this.#core.suspect = true
   }
@@ -152,7 +154,7 @@ export class Reconciler {
 
   /** Whether all that the subject wants and may have is there, and nothing else of its own. */
   isCommitted(subject: Subject): boolean {
-    if (!this.#started || this.#planner.isTouched(subject)) return false
+    if (!this.#started || this.#planner.isTouched(subject) || this.#planner.couldNotPlan(subject)) return false
     const state = this.#core.subjects.get(subject)
     if (state === undefined) return true
     const pending = state.dirtyCount > 0 || state.more || state.leaving?.some(({ dirtyBy }) => dirtyBy !== undefined)
@@ -221,13 +223,14 @@ export class Reconciler {
       if (this.#prepareDue) await this.#prepareAgain()
       this.#core.again = false
       await this.#planner.plan()
+      if (this.#disownDue && this.#started && !this.#planner.isBroken) this.#disown()
       const lost = await this.#writer.write()
       if (lost !== undefined) {
         epochs++
         this.#raise(lost.message, lost.lost)
         this.#prepareDue = true
       }
-      settle(this.#core, (subject) => this.#planner.touch([subject]))
+      await settle(this.#core, (subject) => this.#planner.touch([subject]))
       if (lost === undefined && !this.#core.again) return
       await new Promise((resolve) => setImmediate(resolve))
     }
@@ -256,16 +259,24 @@ export class Reconciler {
     this.#raise(containers === undefined ? 'the container was lost' : `lost: ${containers.join(', ')}`, containers)
   }
 
-  #raise(why: string, containers: readonly string[] | undefined): void {
-    const { metrics, log } = this.#core
+  /** @param byOthers somebody removed them, rather than that they went by themselves, as a link does */
+  #raise(why: string, containers: readonly string[] | undefined, byOthers = true): void {
+    const { metrics, log, contests, entries } = this.#core
     const items = loseItems(this.#core, containers)
+    for (const state of contests.release()) entries.ready.add(state)
     this.#finishDue = true
     this.#sweepDue = true
     this.#retrySoon()
     if (items === 0) return
     metrics.counters.epochs++
     metrics.counters.drift += items
+    if (byOthers) contests.lost(containers?.join(', ') ?? 'all containers', items)
     log('warn', 'what was written is gone; writing it again', { items, why })
+  }
+
+  #disown(): void {
+    this.#disownDue = this.#planner.isBroken
+    disown(this.#core, this.#disownDue)
   }
 
   #retrySoon(): void {

@@ -15,11 +15,13 @@ export interface SchedulerOptions {
 
 /** An audit that found nothing to repair is followed by a pause of so many times the processor time that it took. */
 const idleShare = 20
+/** And by none that is longer, in milliseconds: what else the process does during an audit is in that time too, and drift must not wait for minutes because of it. */
+const longestPauseMs = 10_000
 
 /**
  * Runs a reconciler: a touch is written at once (while a run is under way, touches gather for the next one), wake-ups and retries on time, an
- * audit when somebody else has written and every now and then anyway. Audits that find nothing take at most a twentieth of the time: others may write all day what is
- * none of ours. Whoever changed something of ours may do so again at once.
+ * audit when somebody else has written and every now and then anyway. Audits that find nothing take at most a twentieth of the time, or come every
+ * ten seconds: others may write all day what is none of ours. Whoever changed something of ours may do so again at once.
  */
 export class Scheduler {
   readonly #reconciler: Reconciler
@@ -112,7 +114,8 @@ export class Scheduler {
     } finally {
       const { user, system } = process.cpuUsage(before)
       this.#lastAudit = performance.now()
-      this.#nextAuditAllowed = this.#lastAudit + (repaired > 0 ? 1 : idleShare) * ((user + system) / 1000)
+      const pauseMs = (repaired > 0 ? 1 : idleShare) * ((user + system) / 1000)
+      this.#nextAuditAllowed = this.#lastAudit + Math.min(pauseMs, longestPauseMs)
     }
   }
 }

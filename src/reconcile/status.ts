@@ -13,6 +13,8 @@ export interface ReconcilerStatus extends Counters {
   pending: number
   generation: number
   effectsWaiting: number
+  /** Items, or whole kinds of them, that others keep taking back. */
+  contested: number
   refusals: Refusal[]
   failing: { subjects: Subject[]; message: string }[]
   /** Planning one subject. */
@@ -24,7 +26,7 @@ export interface ReconcilerStatus extends Counters {
 }
 
 export function statusOf(core: Core, planner: Planner, synced: boolean): ReconcilerStatus {
-  const { part, entries, commits, metrics, effects, wanted, retry } = core
+  const { part, entries, commits, metrics, effects, wanted, retry, contests } = core
   return {
     part: part.name,
     synced: synced && entries.dirty === 0,
@@ -33,8 +35,9 @@ export function statusOf(core: Core, planner: Planner, synced: boolean): Reconci
     pending: entries.dirty,
     generation: commits.generation,
     effectsWaiting: effects.waiting,
+    contested: contests.size,
     ...metrics.counters,
-    refusals: [...planner.refusals(), ...wanted.lostClaims()],
+    refusals: [...planner.refusals(), ...wanted.lostClaims(), ...contests.findings()],
     failing: Array.from(retry.failing(), ({ who, message }) => ({ subjects: [who.subject], message })),
     planSeconds: metrics.planSeconds.value(),
     applySeconds: metrics.applySeconds.value(),

@@ -60,8 +60,14 @@ export class Subjects {
     return state
   }
 
+  /** Who writes a difference that `state` has made: nobody but the entry itself where others lead to it. */
+  writerFor(entry: Entry, state: SubjectState): SubjectState {
+    return entry.kind.spec.referenced ? this.apartOf(entry) : state
+  }
+
   /** Who writes a difference that no plan has made: who wants it, or had it, or else nobody but the entry itself. */
   writerOf(entry: Entry): SubjectState {
+    if (entry.kind.spec.referenced) return this.apartOf(entry)
     const subject = entry.owner ?? entry.haveOwner
     return subject === undefined ? this.apartOf(entry) : this.at(subject)
   }

@@ -17,6 +17,8 @@ export interface Want {
 
 /** What the toy part plans from. */
 export class World extends Map<Subject, Want> {
+  /** Subjects whose plan throws, half-way. */
+  readonly broken = new Set<Subject>()
   /** Subjects that are gone, and keep what they had until then. */
   readonly draining = new Map<Subject, { want: Want; untilMs: number }>()
 }
@@ -41,6 +43,7 @@ export function toyPart(world: World): Part {
     kinds: toyKinds,
     plan: (subject, previous, nowMs) => {
       const want = world.get(subject)
+      if (world.broken.has(subject)) throw new Error(`no plan for ${subject}, which had ${previous.number('v1')}`)
       if (want !== undefined) return planWant(subject, want, previous)
       const draining = world.draining.get(subject)
       const rank = { gone: true, createdMs: 0, name: subject }

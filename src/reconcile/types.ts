@@ -25,6 +25,8 @@ export interface Refusal {
   /** CamelCase, as the reason of an Event, e.g. `ClaimedByOlderService`. */
   reason: string
   message: string
+  /** Whoever reads the same objects refuses it too, in the same words: one Event is enough for all of them. */
+  clusterWide?: boolean
 }
 
 /**
@@ -90,8 +92,20 @@ export interface KindSpec {
   stage: number
   /** Several subjects may want the item with one value; it leaves with the last of them. */
   shared?: boolean
+  /**
+   * A shared item that others lead to, and that the target therefore takes before them only, and lets go after them only: a chain. It is written apart, whoever wants it: before
+   * all else when it comes, after all else when it goes.
+   */
+  referenced?: boolean
   /** What holds the items and can lose them as a whole: a table, a device. By item where the item says it (a route's device). */
   container?: string | ((item: Item) => string)
+  /**
+   * It stands where nobody else has any business, as in a table of our own: repaired at once however often others take it back (contests.ts). Elsewhere (settings,
+   * routes, chains of others) a repair that does not last is put off.
+   */
+  ours?: boolean
+  /** A remedy: how people find who else writes it. Told where somebody keeps doing so. */
+  whoWrites?: string
 }
 
 /** An item as read() finds it; `subject` where the target can tell whose it is. */
@@ -154,6 +168,8 @@ export interface Target {
    * `delete` and an `add` of one key in the same batch; where stages are batches they follow each other, and succeed or fail as one.
    */
   readonly transactional?: boolean
+  /** apply() may be called again before it has answered: batches are made in turn, and the next is made ready while the target works on one. */
+  readonly queues?: boolean
   /** Makes the containers (tables, chains, devices) exist and be right. What it calls lost is a new epoch: written again. */
   prepare(): Promise<Prepared>
   /** Everything that is there, in pieces. */

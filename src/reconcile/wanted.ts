@@ -41,8 +41,8 @@ export class WantedItems {
     state.rank = rank
     state.planned = true
     if (claims.length + claimsBefore.length > 0) this.#contend(state, claimsBefore, !sameRank(rankBefore, rank))
-    for (const [index, entry] of entries.entries()) {
-      const item = items[index] as Item
+    for (let index = 0; index < entries.length; index++) {
+      const [entry, item] = [entries[index] as Entry, items[index] as Item]
       if (entry.mark !== kept && this.#holds(state, item)) this.#add(entry, item, state)
     }
     for (const entry of left) this.#entries.forgetIfIdle(entry)
@@ -124,7 +124,8 @@ export class WantedItems {
   /** The entries of a plan, marked and counted, each with its position. */
   #enter(state: SubjectState, planned: readonly Item[], mark: number): Entry[] {
     const entries = new Array<Entry>(planned.length)
-    for (const [index, item] of planned.entries()) {
+    for (let index = 0; index < planned.length; index++) {
+      const item = planned[index] as Item
       const entry = this.#entries.at(item)
       const conflict = conflictOf(entry, item, state, mark)
       if (conflict !== undefined) {
@@ -144,8 +145,8 @@ export class WantedItems {
   /** Gives up what is no longer planned; what stays keeps its old object, so that the new one is garbage while it is young. Returns the entries left. */
   #dropOld(state: SubjectState, items: Item[], entries: readonly Entry[], mark: number): readonly Entry[] {
     const left: Entry[] = []
-    for (const [index, entry] of state.entries.entries()) {
-      const item = state.items[index] as Item
+    for (let index = 0; index < state.entries.length; index++) {
+      const [entry, item] = [state.entries[index] as Entry, state.items[index] as Item]
       if (state.planned) entry.refs--
       const stays = entry.mark === mark && entries[entry.slot] === entry
       if (stays && state.planned && same(items[entry.slot] as Item, item)) {
@@ -196,7 +197,7 @@ export class WantedItems {
     }
     entry.want = item
     entry.owner = subject
-    this.#entries.refresh(entry, state)
+    this.#entries.refresh(entry, this.#subjects.writerFor(entry, state))
   }
 
   #remove(entry: Entry, state: SubjectState): void {
@@ -211,13 +212,13 @@ export class WantedItems {
     if (heir !== undefined && others?.delete(heir)) {
       if (others.size === 0) entry.others = undefined
       // Written with the heir from now on, should it not have been written yet.
-      this.#entries.refresh(entry, this.#subjects.at(heir))
+      this.#entries.refresh(entry, this.#subjects.writerFor(entry, this.#subjects.at(heir)))
       return
     }
     const { want, have } = entry
     if (want !== undefined && want.value !== have?.value) this.#entries.giveUp(want, state.subject)
     entry.want = undefined
-    this.#entries.refresh(entry, state)
+    this.#entries.refresh(entry, this.#subjects.writerFor(entry, state))
   }
 }
 

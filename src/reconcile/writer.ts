@@ -1,9 +1,15 @@
-import { batchesOf, type Piece, stepOf, stepsOf, transactionOf } from './changes.ts'
+import { type Batch, batchesOf, type Piece, stepOf, stepsOf, transactionOf } from './changes.ts'
 import type { Core } from './core.ts'
 import { type Entry, written } from './entries.ts'
 import { dissolve, type Group, groupsOf } from './groups.ts'
-import { none, type SubjectState } from './subjects.ts'
+import type { SubjectState } from './subjects.ts'
+import { Turn } from './turn.ts'
 import { type Change, ContainerLost, type ItemFailure, type Subject } from './types.ts'
+
+/** How long making a chunk ready should take where the target queues; its acknowledgement takes about half as long again. */
+const chunkMs = 2.5
+/** The first chunk is this part of the largest, since code that has never run is slow. */
+const firstPart = 8
 
 /** How a run of the writer ended. */
 export type Written = { lost: readonly string[] | undefined; message: string } | undefined
@@ -13,57 +19,91 @@ export class Writer {
   readonly #core: Core
   readonly #chunkChanges: number
   readonly #transactional: boolean
+  /** Changes in the next chunk. */
+  #size: number
   /** The audit that is under way, or the last one. */
   audit = 0
-  #inFlight: readonly Piece[] = []
+  readonly #inFlight = new Set<readonly Piece[]>()
 
   constructor(core: Core, chunkChanges: number) {
     this.#core = core
     this.#chunkChanges = chunkChanges
+    this.#size = chunkChanges
     this.#transactional = core.target.transactional ?? true
   }
 
   /** From here on an audit reads; what is being written at this moment cannot be judged by it. */
   beginAudit(): number {
     this.audit++
-    for (const { entries } of this.#inFlight) for (const entry of entries) entry.audited = written(this.audit)
+    for (const pieces of this.#inFlight) {
+      for (const { entries } of pieces) for (const entry of entries) entry.audited = written(this.audit)
+    }
     return this.audit
   }
 
   /** Writes everything that is not held back by a retry. Returns what was lost, if a container was: then start over. */
   async write(): Promise<Written> {
-    const { entries, subjects, retry } = this.#core
+    const { entries, subjects, retry, contests } = this.#core
     this.#addEffects(entries.givenUp)
     entries.givenUp = []
     const ready: SubjectState[] = []
     for (const state of entries.ready) {
       if (state.dirtyCount === 0) this.#done(state)
-      else if (retry.holds(state)) entries.ready.delete(state)
+      else if (retry.holds(state) || contests.holds(state)) entries.ready.delete(state)
       else ready.push(state)
     }
-    const groups = groupsOf(ready, entries, subjects)
+    const turn = new Turn()
+    const groups = await groupsOf(ready, entries, subjects, turn)
     try {
-      let first = true
-      for (const chunk of this.#chunks(inStages(groups, this.#chunkChanges))) {
-        if (!first) await new Promise((resolve) => setImmediate(resolve))
-        first = false
-        const lost = await this.#writeChunk(chunk)
-        if (lost !== undefined) return lost
-      }
-      return undefined
+      const { first, between, last } = apart(groups)
+      const ordered = await inStages(between, this.#leastChunk, turn)
+      return await this.#writeChunks(inTurn(first, this.#chunks(ordered), last))
     } finally {
       dissolve(groups)
     }
   }
 
+  /** Where the target queues batches, the next one is made ready while it works on one. */
+  async #writeChunks(chunks: Iterable<Group[]>): Promise<Written> {
+    let before: Promise<Written> = Promise.resolve(undefined)
+    let first = true
+    for (const chunk of chunks) {
+      if (!first) await new Promise((resolve) => setImmediate(resolve))
+      first = false
+      const startMs = performance.now()
+      const mine = this.#writeChunk(chunk)
+      if (this.#core.target.queues) this.#adapt(performance.now() - startMs)
+      // Should the one before it throw, this one is waited for all the same.
+      mine.catch(() => {})
+      const lost = this.#core.target.queues ? await before : await mine
+      if (lost !== undefined) {
+        await mine
+        return lost
+      }
+      before = mine
+    }
+    return await before
+  }
+
+  /** The next chunk is of a size that takes about as long as others may have to wait. */
+  #adapt(tookMs: number): void {
+    const factor = Math.min(2, chunkMs / tookMs)
+    this.#size = Math.min(this.#chunkChanges, Math.max(this.#leastChunk, Math.round(this.#size * factor)))
+  }
+
+  get #leastChunk(): number {
+    return this.#core.target.queues ? Math.ceil(this.#chunkChanges / firstPart) : this.#chunkChanges
+  }
+
   *#chunks(groups: readonly Group[]): Generator<Group[]> {
     const { retry } = this.#core
+    this.#size = this.#leastChunk
     let chunk: Group[] = []
     let size = 0
     for (const group of groups) {
       // Whoever exchanges a key with a subject that waits for its retry waits with it.
       if (retry.size > 0 && group.subjects.some((state) => retry.holds(state))) continue
-      if (chunk.length > 0 && size + group.entries.length > this.#chunkChanges) {
+      if (chunk.length > 0 && size + group.entries.length > this.#size) {
         yield chunk
         chunk = []
         size = 0
@@ -93,31 +133,27 @@ export class Writer {
   async #send(pieces: readonly Piece[]): Promise<Written> {
     const { epochs } = this.#core
     const entries = entriesOf(pieces)
-    const changes = this.#changesOf(entries)
-    if (changes.length === 0) return undefined
+    const made = this.#transactional ? transactionOf(entries) : stepOf(entries)
+    if (made.changes.length === 0) return undefined
     const serial = epochs.serial
     for (const entry of entries) entry.audited = written(this.audit)
     let failures: readonly ItemFailure[]
     try {
-      failures = await this.#apply(pieces, changes)
+      failures = await this.#apply(pieces, made.changes)
     } catch (error) {
       return await this.#threw(pieces, error)
     }
-    this.#acknowledge(pieces, changes, failures, serial)
+    this.#acknowledge(pieces, made, failures, serial)
     return undefined
-  }
-
-  #changesOf(entries: readonly Entry[]): Change[] {
-    return this.#transactional ? transactionOf(entries) : stepOf(entries)
   }
 
   async #apply(pieces: readonly Piece[], changes: readonly Change[]): Promise<readonly ItemFailure[]> {
     const startMs = performance.now()
-    this.#inFlight = pieces
+    this.#inFlight.add(pieces)
     try {
       return (await this.#core.target.apply(changes)) ?? []
     } finally {
-      this.#inFlight = []
+      this.#inFlight.delete(pieces)
       this.#core.metrics.applySeconds.observe((performance.now() - startMs) / 1000)
     }
   }
@@ -134,20 +170,15 @@ export class Writer {
     return undefined
   }
 
-  #acknowledge(
-    pieces: readonly Piece[],
-    changes: readonly Change[],
-    failures: readonly ItemFailure[],
-    serial: number,
-  ): void {
+  #acknowledge(pieces: readonly Piece[], made: Batch, failures: readonly ItemFailure[], serial: number): void {
     const { entries, epochs, metrics, commits, part, now } = this.#core
     const failed = this.#failedEntries(failures)
     // Before entries that are gone are forgotten.
-    if (part.effectsOf !== undefined) this.#remember(pieces, changes, failed)
+    if (part.effectsOf !== undefined) this.#remember(made, failed)
     for (const { group, entries: sent } of pieces) {
       for (const entry of sent) {
         entry.audited = written(this.audit)
-        for (const subject of entry.others ?? none) commits.changed(subject)
+        commits.changedFor(entry)
         if (entry.dirtyBy === undefined || failed.has(entry)) continue
         if (epochs.lostSince(serial, entry)) continue
         entries.setHave(entry, entry.want, entry.kind.spec.shared ? undefined : entry.owner)
@@ -157,7 +188,7 @@ export class Writer {
       for (const { subject } of group.subjects) commits.changed(subject)
     }
     metrics.counters.transactions++
-    metrics.counters.changes += changes.length
+    metrics.counters.changes += made.changes.length
     metrics.counters.lastSyncMs = now()
     commits.generation++
   }
@@ -184,30 +215,30 @@ export class Writer {
   }
 
   /** Keeps acknowledged changes with their group until all of the group is written: effects are derived from them together. */
-  #remember(pieces: readonly Piece[], changes: readonly Change[], failed: ReadonlySet<Entry>): void {
-    if (pieces.length === 1 && failed.size === 0) {
-      for (const change of changes) (pieces[0] as Piece).group.acknowledged.push(change)
-      return
-    }
-    for (const { group, entries } of pieces) {
-      const made = failed.size === 0 ? entries : entries.filter((entry) => !failed.has(entry))
-      for (const change of this.#changesOf(made)) group.acknowledged.push(change)
+  #remember({ changes, entries }: Batch, failed: ReadonlySet<Entry>): void {
+    for (let index = 0; index < changes.length; index++) {
+      const entry = entries[index] as Entry
+      if (failed.size > 0 && failed.has(entry)) continue
+      entry.dirtyBy?.group?.acknowledged.push(changes[index] as Change)
     }
   }
 
   #finish(group: Group): void {
     const { retry, metrics, log, settling, entries } = this.#core
-    for (const state of group.subjects) settling.add(state)
     this.#addEffects(group.acknowledged)
     group.acknowledged = []
     if (group.failure === undefined) {
-      for (const state of group.subjects) if (state.dirtyCount === 0) this.#done(state)
+      for (const state of group.subjects) {
+        if (state.dirtyCount === 0) this.#done(state)
+        else settling.add(state)
+      }
       return
     }
     metrics.counters.failures++
     this.#core.suspect = true
     for (const entry of group.entries) if (entry.others !== undefined) this.#setApart(entry)
     for (const state of group.subjects) {
+      settling.add(state)
       retry.fail(state, group.failure)
       entries.ready.delete(state)
     }
@@ -254,10 +285,29 @@ function entriesOf(pieces: readonly Piece[]): readonly Entry[] {
 
 const wholePiece = (group: Group): Piece => ({ group, entries: group.entries })
 
+/** Lazily: a chunk's size depends on how long the one before it took. */
+function* inTurn<T>(...parts: readonly Iterable<T>[]): Generator<T> {
+  for (const part of parts) yield* part
+}
+
+/** What others lead to (KindSpec.referenced): each in a batch of its own, before all that comes, or after all that goes. */
+function apart(groups: readonly Group[]): { first: Group[][]; between: Group[]; last: Group[][] } {
+  const first: Group[][] = []
+  const between: Group[] = []
+  const last: Group[][] = []
+  for (const group of groups) {
+    const [entry] = group.entries
+    if (entry?.kind.spec.referenced !== true) between.push(group)
+    else if (entry.want !== undefined) first.push([group])
+    else last.push([group])
+  }
+  return { first, between, last }
+}
+
 /**
  * Where one batch does not hold all, groups that reach into a later stage come later: what closes a door is written when all that it lets through is there.
  */
-function inStages(groups: readonly Group[], chunkChanges: number): readonly Group[] {
+async function inStages(groups: readonly Group[], chunkChanges: number, turn: Turn): Promise<readonly Group[]> {
   let size = 0
   for (const { entries } of groups) size += entries.length
   if (size <= chunkChanges) return groups
@@ -265,6 +315,7 @@ function inStages(groups: readonly Group[], chunkChanges: number): readonly Grou
   for (const group of groups) {
     let last = Number.NEGATIVE_INFINITY
     for (const { kind } of group.entries) if (kind.spec.stage > last) last = kind.spec.stage
+    if (turn.over) await turn.next()
     const others = byLast.get(last)
     if (others === undefined) byLast.set(last, [group])
     else others.push(group)
