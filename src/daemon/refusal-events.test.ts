@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ApiError, networkError } from '../kube/errors.ts'
-import type { ObjectReference } from '../kube/events.ts'
+import type { ObjectReference, Sharing } from '../kube/events.ts'
 import { ManualTimers } from '../kube/manual-timers.fixture.ts'
 import type { Refusal } from '../reconcile/types.ts'
 import { tellRefusals } from './refusal-events.ts'
@@ -50,13 +50,16 @@ describe('diffRefusals', () => {
   })
 })
 
+const minute = 60_000
+const ofThisNode = { olderThanMs: 5 * minute, anybody: false }
+
 describe('tellRefusals', () => {
   let timers: ManualTimers
   let stopping: AbortController
   let running: Promise<void>
   let refusals: Refusal[]
   let failure: unknown
-  let told: [ObjectReference, string, string][]
+  let told: [ObjectReference, string, string, Sharing][]
 
   beforeEach(() => {
     timers = new ManualTimers()
@@ -72,7 +75,7 @@ describe('tellRefusals', () => {
     running = tellRefusals(
       {
         client: { get },
-        recorder: { warning: (...call) => void told.push(call) },
+        recorder: { sharedWarning: (...call) => void told.push(call) },
         objectOf: objectsOfAgent('node1'),
         suffix: ' (node node1)',
         refusals: () => refusals,
@@ -97,7 +100,27 @@ describe('tellRefusals', () => {
       uid: 'uid of web',
       resourceVersion: '7',
     }
-    expect(told).toEqual([[web, 'NodePortIsManagementPort', 'm (node node1)']])
+    expect(told).toEqual([[web, 'NodePortIsManagementPort', 'm (node node1)', ofThisNode]])
+  })
+
+  it('tells what follows from objects alone without naming a node: one Event for all', async () => {
+    refusals = [{ ...refusal('default/web:http'), clusterWide: true }]
+    await timers.advance(10_000)
+    expect(told.map(([, , message, sharing]) => [message, sharing])).toEqual([
+      ['m', { olderThanMs: 5 * minute, anybody: true }],
+    ])
+  })
+
+  it('tells what is still so before the API forgets it, after an hour', async () => {
+    refusals = [refusal('default/web:http')]
+    await timers.advance(29 * minute)
+    expect(told).toHaveLength(1)
+    await timers.advance(2 * minute)
+    expect(told).toHaveLength(2)
+    // Others who tell it too have done so perhaps: what is young enough to stay is left alone.
+    expect(told[1]?.[3]).toEqual({ olderThanMs: 25 * minute, anybody: false })
+    await timers.advance(120 * minute)
+    expect(told).toHaveLength(6)
   })
 
   it('tells it again when it went away and came back', async () => {
@@ -125,7 +148,7 @@ describe('tellRefusals', () => {
     refusals = [refusal('default/web:http')]
     await timers.advance(20_000)
     const web = { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: 'web' }
-    expect(told).toEqual([[web, 'NodePortIsManagementPort', 'm (node node1)']])
+    expect(told).toEqual([[web, 'NodePortIsManagementPort', 'm (node node1)', ofThisNode]])
   })
 
   it('says nothing on an object that is gone', async () => {

@@ -15,6 +15,8 @@ export interface RefusalNews {
   object: RefusedObject
   reason: string
   message: string
+  /** Whoever reads the same objects tells the same of it. */
+  clusterWide: boolean
 }
 
 /** What to tell by key: refusals that were not there before, and all that are there now. */
@@ -33,11 +35,11 @@ export function diffRefusals(
   objectOf: ObjectOf,
 ): RefusalDiff {
   const now = new Map<string, RefusalNews>()
-  for (const { subject, reason, message } of refusals) {
+  for (const { subject, reason, message, clusterWide = false } of refusals) {
     const object = objectOf(subject)
     if (!object) continue
     const key = [object.kind, object.namespace, object.name, reason, message].join('\n')
-    now.set(key, { key, object, reason, message })
+    now.set(key, { key, object, reason, message, clusterWide })
   }
   return { fresh: [...now.values()].filter(({ key }) => !told.has(key)), now }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { apiTime } from './times.ts'
 import type { KubeObject } from './types.ts'
 
@@ -15,7 +16,7 @@ export interface ObjectReference {
 export interface EventSource {
   /** Program, e.g. `weft`. */
   component: string
-  /** Node that the program runs on. */
+  /** Node that the program runs on; empty where it does not matter which. */
   instance: string
 }
 
@@ -44,8 +45,18 @@ const LONGEST_NAME = 253
 export const eventNamespace = (object: ObjectReference): string => object.namespace || 'default'
 
 /** A name for an Event, as client-go makes it: that of the object and a number in hex, which is the time in nanoseconds. */
-export function eventName(object: ObjectReference, nanoseconds: bigint): string {
-  const suffix = `.${nanoseconds.toString(16)}`
+export const eventName = (object: ObjectReference, nanoseconds: bigint): string =>
+  nameWith(object, nanoseconds.toString(16))
+
+/** The name of an Event that several processes tell: the same for whoever tells the same of the same object. */
+export function sharedEventName({ object, type, reason, message }: Occurrence, component: string): string {
+  const { apiVersion, kind, namespace = '', name, uid = '' } = object
+  const words = [component, apiVersion, kind, namespace, name, uid, type, reason, message]
+  return nameWith(object, createHash('sha256').update(words.join('\n')).digest('hex').slice(0, 16))
+}
+
+function nameWith(object: ObjectReference, end: string): string {
+  const suffix = `.${end}`
   return object.name.slice(0, LONGEST_NAME - suffix.length).replace(/[^a-z0-9]+$/, '') + suffix
 }
 
@@ -70,7 +81,7 @@ export function eventObject(record: EventRecord, source: EventSource): KubeObjec
     type,
     reason,
     message,
-    source: { component: source.component, host: source.instance },
+    source: { component: source.component, ...(source.instance && { host: source.instance }) },
     firstTimestamp: apiTime(record.firstMs),
     lastTimestamp: apiTime(record.lastMs),
     count: record.count,

@@ -46,6 +46,9 @@ function recorder(more: Partial<EventRecorderOptions> = {}): EventRecorder {
   }
   return new EventRecorder({
     client: {
+      get: async () => {
+        throw apiError(404, 'NotFound')
+      },
       create: (path, body) => answer('create', path, body),
       patch: (path, body) => answer('patch', path, body),
     },

@@ -12,16 +12,19 @@ import {
   eventPatch,
   type ObjectReference,
   type Occurrence,
+  sharedEventName,
 } from './event-object.ts'
 import { LruMap } from './lru-map.ts'
 import { resourcePath } from './paths.ts'
+import { type Sharing, writeShared } from './shared-event.ts'
 import { processTimers, type ReflectorTimers } from './timers.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 export type { EventSource, ObjectReference } from './event-object.ts'
+export type { Sharing } from './shared-event.ts'
 
 export interface EventRecorderOptions extends EventSource {
-  client: Pick<ApiClient, 'create' | 'patch'>
+  client: Pick<ApiClient, 'get' | 'create' | 'patch'>
   /** Told of Events that are given up. */
   onError?: (error: WeftError) => void
   timers?: ReflectorTimers
@@ -50,6 +53,8 @@ interface Remembered extends EventRecord {
   /** The API has it under its name. */
   created: boolean
   queued: boolean
+  /** Told by others too, under the same name. */
+  sharing?: Sharing
 }
 
 /**
@@ -87,6 +92,11 @@ export class EventRecorder {
     this.#take({ object, type: 'Normal', reason, message: cutMessage(message) })
   }
 
+  /** A warning that other processes tell as well, or that this one has told before it was started anew: all of them write one Event. */
+  sharedWarning(object: ObjectReference, reason: string, message: string, sharing: Sharing): void {
+    this.#take({ object, type: 'Warning', reason, message: cutMessage(message) }, sharing)
+  }
+
   /** Resolves when nothing waits to be written. */
   async idle(): Promise<void> {
     while (this.#writing) await this.#writing
@@ -99,10 +109,14 @@ export class EventRecorder {
     this.#queue.length = 0
   }
 
-  #take(occurrence: Occurrence): void {
+  #take(occurrence: Occurrence, sharing?: Sharing): void {
     if (this.#closing.signal.aborted) return
     const nowMs = this.#timers.now()
-    const record = this.#known.use(occurrenceKey(occurrence), () => this.#newRecord(occurrence, nowMs))
+    const record = this.#known.use(occurrenceKey(occurrence, sharing), () => this.#newRecord(occurrence, nowMs))
+    if (sharing !== undefined) {
+      record.sharing = sharing
+      record.name = sharedEventName(occurrence, this.#options.component)
+    }
     record.count++
     record.lastMs = nowMs
     record.object = occurrence.object
@@ -152,8 +166,7 @@ export class EventRecorder {
     const { signal } = this.#closing
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {
-        await this.#send(record)
-        this.#counts.written++
+        if (await this.#send(record)) this.#counts.written++
         return
       } catch (error) {
         if (attempt >= ATTEMPTS || !isWorthRepeating(error)) return this.#giveUp(record, error)
@@ -162,8 +175,14 @@ export class EventRecorder {
     }
   }
 
-  async #send(record: Remembered): Promise<void> {
-    if (record.created && (await this.#countUp(record))) return
+  /** Whether it was written: of a shared one another may have done so. */
+  async #send(record: Remembered): Promise<boolean> {
+    const { sharing } = record
+    if (sharing !== undefined) {
+      const how = { sharing, source: this.#options, nowMs: this.#timers.now() }
+      return writeShared(this.#options.client, record, how, this.#closing.signal)
+    }
+    if (record.created && (await this.#countUp(record))) return true
     const path = resourcePath({ version: 'v1', resource: 'events', namespace: eventNamespace(record.object) })
     try {
       await this.#options.client.create(path, eventObject(record, this.#options), { signal: this.#closing.signal })
@@ -172,6 +191,7 @@ export class EventRecorder {
       if (!isAlreadyExists(error)) throw error
     }
     record.created = true
+    return true
   }
 
   /** False if the API has forgotten the Event (it does so after an hour): then it is created under a new name. */
@@ -222,7 +242,7 @@ const isNamespaceEnding = (error: unknown): boolean =>
 const objectId = ({ apiVersion, kind, namespace = '', name, uid = '' }: ObjectReference): string =>
   [apiVersion, kind, namespace, name, uid].join('\n')
 
-const occurrenceKey = ({ object, type, reason, message }: Occurrence): string =>
-  [objectId(object), type, reason, message].join('\n')
+const occurrenceKey = ({ object, type, reason, message }: Occurrence, sharing: Sharing | undefined): string =>
+  [objectId(object), type, reason, message, sharing === undefined ? 'own' : 'shared'].join('\n')
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

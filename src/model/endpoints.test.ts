@@ -58,6 +58,22 @@ describe('selectBackends', () => {
     expect(pick([slice(endpoints)])).toEqual(expected)
   })
 
+  it.each<[State, State, boolean]>([
+    ['ready', 'unready', true],
+    ['ready', 'draining', true],
+    ['ready', 'gone', true],
+    ['unready', 'draining', false],
+    ['unready', 'gone', false],
+    ['draining', 'gone', true],
+  ])('takes the better word of two slices, whichever comes first: %s and %s', (one, other, isUsed) => {
+    for (const [a, b] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      expect(pick([slice([['10.0.0.1', a]]), slice([['10.0.0.1', b]])])).toEqual(isUsed ? ['10.0.0.1:8080'] : [])
+    }
+  })
+
   it('counts an endpoint of two slices once, and as not terminating if either says so', () => {
     expect(
       pick([

@@ -58,8 +58,8 @@ interface Candidate {
 
 /**
  * The ready endpoints, and where nobody is ready those that still serve while they terminate (KEP-1669), judged for the cluster and for this node each on its
- * own. Hints narrow the cluster's list (KEP-2433, KEP-3015), never the node's. An address and port that stands in two slices counts once, and as not
- * terminating if either says so.
+ * own. Hints narrow the cluster's list (KEP-2433, KEP-3015), never the node's. An address and port that stands in two slices counts once, by whichever says the best of it: a pod
+ * that moves from one slice to another is for a moment in both, in whatever order they come.
  */
 export function selectBackends(
   slices: Iterable<EndpointSlice>,
@@ -94,15 +94,19 @@ function candidatesOf(
       if (slicePort.name !== port.name || slicePort.protocol !== port.protocol) continue
       for (const endpoint of slice.endpoints) {
         const key = `${endpoint.address} ${slicePort.port}`
+        const local = endpoint.nodeName === nodeName
         const before = found.get(key)
-        if (before !== undefined && !(before.endpoint.terminating && !endpoint.terminating)) continue
-        const backend = { address: endpoint.address, port: slicePort.port, local: endpoint.nodeName === nodeName }
-        found.set(key, { backend, endpoint })
+        if (before !== undefined && worth(before.endpoint, before.backend.local) >= worth(endpoint, local)) continue
+        found.set(key, { backend: { address: endpoint.address, port: slicePort.port, local }, endpoint })
       }
     }
   }
   return found.values()
 }
+
+/** What is said of an endpoint, the best first: that it does not terminate, is ready, serves, is on this node (as kube-proxy's endpointslicecache has the first and the last). */
+const worth = ({ terminating, ready, serving }: SliceEndpoint, local: boolean): number =>
+  (terminating ? 0 : 8) + (ready ? 4 : 0) + (serving ? 2 : 0) + (local ? 1 : 0)
 
 /** Hints count only if every endpoint has one and somebody is meant for this node, else for its zone; else all are as near. */
 function nearest(ready: readonly Candidate[], { nodeName, zone }: Viewpoint): readonly Candidate[] {

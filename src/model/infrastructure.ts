@@ -7,6 +7,8 @@ export interface ManagementPort {
   protocol: Protocol
   port: number
   why: string
+  /** Known of this node only. */
+  ofNode?: true
 }
 
 /** Ports that are never given away on a node's address, whatever the objects say. */
@@ -36,8 +38,12 @@ export interface Infrastructure {
   isNameServer(address: string): boolean
   /** Ports at which the API answers there. */
   apiPortsAt(address: string): readonly number[]
-  /** managementPorts, what sshd listens on here, and the port of the agent's own API connection. */
+  /** managementPorts, what sshd listens on here, the port of the agent's own API connection, and UDP ports of this node's tunnels. */
   readonly managementPorts: readonly ManagementPort[]
+  /** Ports at which the API answers at addresses of this node. */
+  readonly ownApiPorts: readonly number[]
+  /** Whether this node asks one of its own addresses for names, other than loopback, where no node port is served. */
+  readonly isOwnNameServer: boolean
   /** This node's own addresses, as its Node object has them. */
   readonly nodeAddresses: readonly string[]
   /** Services that ask for this node port, and those that ask for an address of a Node with this port; claims of both kinds meet there. */
@@ -46,7 +52,7 @@ export interface Infrastructure {
 }
 
 /** DNS, and DNS over TLS. */
-const namePorts = new Set([53, 853])
+export const namePorts: ReadonlySet<number> = new Set([53, 853])
 
 /**
  * Why a Service does not get this address and port (promise 1): somebody who is no Service is reached there. undefined: nothing against it. Every other port of
@@ -59,27 +65,32 @@ export function whyNotTaken(
   protocol: Protocol,
 ): Finding | undefined {
   const at = addressText(address, port, protocol)
-  const refuse = (reason: string, why: string): Finding => ({ reason, message: `${at} is not translated: ${why}` })
-  if (isSpecial(address)) return refuse('AddressIsSpecial', `${address} has a meaning of its own on every host`)
+  const refuse = (reason: string, why: string, clusterWide: boolean): Finding => ({
+    reason,
+    message: `${at} is not translated: ${why}`,
+    clusterWide,
+  })
+  if (isSpecial(address)) return refuse('AddressIsSpecial', `${address} has a meaning of its own on every host`, true)
   if (infrastructure.isBroadcast(address)) {
-    return refuse('AddressIsBroadcast', `${address} means all hosts of a network that this node is in`)
+    return refuse('AddressIsBroadcast', `${address} means all hosts of a network that this node is in`, false)
   }
   if (inServiceCIDR(infrastructure, address)) {
-    return refuse('AddressInServiceCIDR', `${address} is in the service CIDR, whose addresses are ClusterIPs`)
+    return refuse('AddressInServiceCIDR', `${address} is in the service CIDR, whose addresses are ClusterIPs`, true)
   }
   if (protocol === 'TCP' && infrastructure.apiPortsAt(address).includes(port)) {
-    return refuse('AddressIsAPI', 'the Kubernetes API is reached there')
+    return refuse('AddressIsAPI', 'the Kubernetes API is reached there', true)
   }
   const holder = holderOf(infrastructure, address)
   const taken = infrastructure.managementPorts.find((one) => one.port === port && one.protocol === protocol)
   if (holder !== undefined && taken !== undefined) {
-    return refuse('AddressIsManagementPort', `${address} is ${holder}, and port ${port} is ${taken.why}`)
+    const why = `${address} is ${holder.words}, and ${protocol} port ${port} is ${taken.why}`
+    return refuse('AddressIsManagementPort', why, !holder.ofNode && taken.ofNode === undefined)
   }
   if (infrastructure.isNameServer(address) && (namePorts.has(port) || taken !== undefined)) {
-    return refuse('AddressIsNameServer', `this node asks ${address} for names`)
+    return refuse('AddressIsNameServer', `this node asks ${address} for names`, false)
   }
   if (infrastructure.isGateway(address) && holder === undefined) {
-    return refuse('AddressIsGateway', `${address} is a gateway of this node`)
+    return refuse('AddressIsGateway', `${address} is a gateway of this node`, false)
   }
   return undefined
 }
@@ -97,7 +108,7 @@ export function whyPodKeeps(
   const parsed = parseAddress(address)
   if (parsed === undefined || !anyContains(clusterCIDRs, parsed)) return undefined
   const message = `${addressText(address, port, protocol)} is not translated: ${address} is in the cluster CIDR, whose addresses are pods'`
-  return { reason: 'AddressInClusterCIDR', message }
+  return { reason: 'AddressInClusterCIDR', message, clusterWide: true }
 }
 
 /**
@@ -111,7 +122,8 @@ export function whyNodePortStays(
   port: number,
   protocol: Protocol,
 ): Finding | undefined {
-  if (holderOf(infrastructure, address) === undefined) return undefined
+  const holder = holderOf(infrastructure, address)
+  if (holder === undefined) return undefined
   // A node port is served in the families of which its Service has an address.
   const rivals = [...infrastructure.nodePortServices(port, protocol)].filter(({ clusterIPs }) =>
     clusterIPs.some(sameFamily(familyOf(address))),
@@ -119,7 +131,7 @@ export function whyNodePortStays(
   const older = oldestBefore(service, rivals)
   if (older === undefined) return undefined
   const message = `${addressText(address, port, protocol)} is not translated: it is a node port of ${serviceKey(older)}, which is older`
-  return { reason: 'AddressIsNodePort', message }
+  return { reason: 'AddressIsNodePort', message, clusterWide: !holder.ofNode }
 }
 
 /** Where a node port is not served, because an older Service has that port of this node's address. */
@@ -149,13 +161,14 @@ function oldestBefore(service: Service, others: Iterable<Service>): Service | un
   return oldest
 }
 
-/** In words: whose address it is, if it is a node's or an API server's. */
-function holderOf(infrastructure: Infrastructure, address: string): string | undefined {
+/** Whose address it is, if it is a node's or an API server's; and whether this node alone knows that. */
+function holderOf(infrastructure: Infrastructure, address: string): { words: string; ofNode: boolean } | undefined {
   const node = infrastructure.nodeWith(address)
-  if (node !== undefined) return `an address of node ${node}`
+  if (node !== undefined) return { words: `an address of node ${node}`, ofNode: false }
   const device = infrastructure.deviceWith(address)
-  if (device !== undefined) return `an address of ${device} on this node`
-  return infrastructure.apiPortsAt(address).length > 0 ? 'an address of the Kubernetes API' : undefined
+  if (device !== undefined) return { words: `an address of ${device} on this node`, ofNode: true }
+  const isAPI = infrastructure.apiPortsAt(address).length > 0
+  return isAPI ? { words: 'an address of the Kubernetes API', ofNode: false } : undefined
 }
 
 export function inServiceCIDR({ serviceCIDRs }: Infrastructure, address: string): boolean {
@@ -163,18 +176,26 @@ export function inServiceCIDR({ serviceCIDRs }: Infrastructure, address: string)
   return parsed !== undefined && anyContains(serviceCIDRs, parsed)
 }
 
-/** Why a node port is not served: it is the node's own. */
+/** Why a node port is not served: it is the node's own, or it is the API's or the names' here. */
 export function whyNotNodePort(
   infrastructure: Infrastructure,
   nodePort: number,
   protocol: Protocol,
 ): Finding | undefined {
   const taken = infrastructure.managementPorts.find((one) => one.port === nodePort && one.protocol === protocol)
-  if (taken === undefined) return undefined
-  return {
-    reason: 'NodePortIsManagementPort',
-    message: `node port ${nodePort}/${protocol} is ${taken.why}; it stays the node's own`,
+  const refuse = (reason: string, why: string, clusterWide: boolean): Finding => ({
+    reason,
+    message: `node port ${nodePort}/${protocol} is ${why}; it stays the node's own`,
+    clusterWide,
+  })
+  if (taken !== undefined) return refuse('NodePortIsManagementPort', taken.why, taken.ofNode === undefined)
+  if (protocol === 'TCP' && infrastructure.ownApiPorts.includes(nodePort)) {
+    return refuse('NodePortIsAPI', 'where the Kubernetes API is reached on this node', false)
   }
+  if (protocol !== 'SCTP' && namePorts.has(nodePort) && infrastructure.isOwnNameServer) {
+    return refuse('NodePortIsNameServer', 'where this node asks itself for names', false)
+  }
+  return undefined
 }
 
 /** Unspecified, loopback, link-local, multicast and broadcast addresses (RFC 6890, RFC 4291); IPv4 ones in IPv6 spelling are as special. */

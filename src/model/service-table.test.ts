@@ -15,7 +15,14 @@ const infrastructure: Infrastructure = {
   isGateway: (address) => address === '172.30.0.1',
   isNameServer: (address) => address === '172.30.0.1' || address === '9.9.9.9',
   apiPortsAt: (address) => (address === '172.30.0.5' ? [7443] : []),
-  managementPorts: [...managementPorts, { protocol: 'TCP', port: 2222, why: 'sshd' }],
+  managementPorts: [
+    ...managementPorts,
+    { protocol: 'TCP', port: 2222, why: 'sshd', ofNode: true },
+    { protocol: 'UDP', port: 8472, why: "flannel.1, the pod network's vxlan" },
+    { protocol: 'UDP', port: 51_999, why: 'wg0, a WireGuard device of this node', ofNode: true },
+  ],
+  ownApiPorts: [443],
+  isOwnNameServer: true,
   nodeAddresses: ['172.30.0.11', 'fd30::11'],
   nodePortServices: () => [],
   externalServices: () => [],
@@ -133,6 +140,13 @@ describe('addresses of a Service port', () => {
     ],
     ['etcd of a node', { externalIPs: ['172.30.0.12'] }, { port: 2379 }, 'AddressIsManagementPort'],
     ['sshd at an address of a device', { externalIPs: ['192.168.7.1'] }, { port: 22 }, 'AddressIsManagementPort'],
+    [
+      "another node's vxlan",
+      { loadBalancerIPs: ['172.30.0.12'] },
+      { port: 8472, protocol: 'UDP' },
+      'AddressIsManagementPort',
+    ],
+    ['WireGuard here', { externalIPs: ['172.30.0.11'] }, { port: 51_999, protocol: 'UDP' }, 'AddressIsManagementPort'],
     ['the API where the agent reaches it', { externalIPs: ['172.30.0.5'] }, { port: 7443 }, 'AddressIsAPI'],
     ["sshd of the API's host", { externalIPs: ['172.30.0.5'] }, { port: 22 }, 'AddressIsManagementPort'],
     ['a gateway', { externalIPs: ['172.30.0.1'] }, { port: 80 }, 'AddressIsGateway'],
@@ -160,6 +174,51 @@ describe('addresses of a Service port', () => {
   it.each([22, 2222, 6443, 10250, 2380, 9345])('does not take node port %s', (nodePort) => {
     expect(table({}, { nodePort })).toEqual(['ClusterIP 10.43.0.10 80 Cluster'])
     expect(reasons({}, { nodePort })).toEqual(['NodePortIsManagementPort'])
+  })
+
+  it.each<[string, number, Protocol, string[]]>([
+    ['the API on this node', 443, 'TCP', ['NodePortIsAPI']],
+    ['UDP there', 443, 'UDP', []],
+    ['names that this node asks itself for', 53, 'UDP', ['NodePortIsNameServer']],
+    ['the same by TCP', 53, 'TCP', ['NodePortIsNameServer']],
+    ['and over TLS', 853, 'TCP', ['NodePortIsNameServer']],
+  ])('does not take as node port %s', (_name, nodePort, protocol, expected) => {
+    expect(reasons({ type: 'NodePort' }, { nodePort, protocol })).toEqual(expected)
+    expect(table({ type: 'NodePort' }, { nodePort, protocol })).toHaveLength(expected.length === 0 ? 2 : 1)
+  })
+
+  it('leaves the pod network its port, and nothing else of it', () => {
+    const at = { port: 8472, protocol: 'UDP' as const }
+    expect(entryOf({ loadBalancerIPs: ['172.30.0.12'] }, at).refusals).toMatchObject([
+      {
+        message:
+          "172.30.0.12:8472/UDP is not translated: 172.30.0.12 is an address of node n2, and UDP port 8472 is flannel.1, the pod network's vxlan",
+      },
+    ])
+    expect(entryOf({}, { nodePort: 8472, protocol: 'UDP' }).refusals).toMatchObject([
+      { reason: 'NodePortIsManagementPort' },
+    ])
+    // TCP, an address that is no node's, and a WireGuard server that is a Service: theirs.
+    expect(reasons({ loadBalancerIPs: ['172.30.0.12'] }, { port: 8472 })).toEqual([])
+    expect(reasons({ loadBalancerIPs: ['203.0.113.6'] }, at)).toEqual([])
+    expect(reasons({ loadBalancerIPs: ['172.30.0.12'] }, { port: 51_820, protocol: 'UDP', nodePort: 31_820 })).toEqual(
+      [],
+    )
+  })
+
+  it.each<[string, Partial<Service>, object, boolean]>([
+    ['sshd of another node', { loadBalancerIPs: ['172.30.0.12'] }, { port: 22 }, true],
+    ["sshd's port here", { loadBalancerIPs: ['172.30.0.12'] }, { port: 2222 }, false],
+    ['a device of this node', { externalIPs: ['192.168.7.1'] }, { port: 22 }, false],
+    ["the pod network's port", { externalIPs: ['172.30.0.12'] }, { port: 8472, protocol: 'UDP' }, true],
+    ['a tunnel of this node', { externalIPs: ['172.30.0.12'] }, { port: 51_999, protocol: 'UDP' }, false],
+    ['a gateway of this node', { externalIPs: ['172.30.0.1'] }, {}, false],
+    ['loopback', { externalIPs: ['127.0.0.1'] }, {}, true],
+    ['a bad source range', { loadBalancerIPs: ['203.0.113.6'], loadBalancerSourceRanges: ['x'] }, {}, true],
+    ['a node port that is sshd everywhere', {}, { nodePort: 22 }, true],
+    ['a node port that is sshd here', {}, { nodePort: 2222 }, false],
+  ])('knows whether all nodes refuse alike: %s', (_name, over, port, expected) => {
+    expect(entryOf(over, port).refusals.map(({ clusterWide }) => clusterWide)).toEqual([expected])
   })
 
   it.each<[string, string, number, string]>([

@@ -9,7 +9,7 @@ import {
   whyPodKeeps,
 } from './infrastructure.ts'
 import { type CIDR, type Family, parseAddress, parseCIDR } from './ip.ts'
-import { type AddressRange, anyContains, mergeRanges } from './ranges.ts'
+import { type AddressRange, isEverything, joinRanges, mergeRanges, rangesContain } from './ranges.ts'
 import {
   addressText,
   apiService,
@@ -177,7 +177,7 @@ function* loadBalancerAddresses(
       continue
     }
     const one = outside('LoadBalancerIP', service, port, address)
-    yield allowed === undefined ? one : { ...one, sources: mergeRanges(withSelf(allowed, address, infrastructure)) }
+    yield allowed === undefined ? one : { ...one, sources: withSelf(allowed, address, infrastructure) }
   }
 }
 
@@ -205,29 +205,61 @@ const outside = (kind: AddressKind, service: Service, port: ServicePort, address
  * loadBalancerSourceRanges of this family; undefined: no restriction. Where there are ranges and none of this family, nobody is let in: kube-proxy lets in everybody then,
  * which is the opposite of what a list of allowed clients says.
  */
-function sourceRanges(service: Service, family: Family, refusals: Finding[]): readonly CIDR[] | undefined {
-  const texts = service.loadBalancerSourceRanges.map((text) => text.trim()).filter((text) => text !== '')
-  if (texts.length === 0) return undefined
-  const cidrs = texts.map(parseCIDR)
-  const bad = texts.filter((_, index) => cidrs[index] === undefined)
+function sourceRanges(service: Service, family: Family, refusals: Finding[]): readonly AddressRange[] | undefined {
+  if (service.loadBalancerSourceRanges.length === 0) return undefined
+  const { texts, bad, ranges } = readRanges(service.loadBalancerSourceRanges)
+  if (texts === 0) return undefined
   if (bad.length > 0) {
     const message = `loadBalancerSourceRanges: "${bad.join('", "')}" is no CIDR and lets nobody in`
-    refusals.push({ reason: 'SourceRangeInvalid', message })
+    refusals.push({ reason: 'SourceRangeInvalid', message, clusterWide: true })
   }
-  const own = cidrs.filter((cidr) => cidr !== undefined && cidr.family === family) as CIDR[]
-  if (own.some(({ length }) => length === 0)) return undefined
-  if (own.length === 0 && bad.length < texts.length) {
+  const own = ranges[family]
+  if (isEverything(own)) return undefined
+  if (own.length === 0 && bad.length < texts) {
     const message = `loadBalancerSourceRanges has no ${family} range: over ${family} nobody is let in to the load balancer's address`
-    refusals.push({ reason: 'SourceRangesOfOtherFamily', message })
+    refusals.push({ reason: 'SourceRangesOfOtherFamily', message, clusterWide: true })
   }
   return own
 }
 
+interface ReadRanges {
+  /** How many there are that are not empty. */
+  texts: number
+  bad: readonly string[]
+  ranges: Readonly<Record<Family, readonly AddressRange[]>>
+}
+
+/** A Service is planned again with each of its endpoints, and there may be tens of thousands of ranges: a list is read once. */
+const known = new WeakMap<readonly string[], ReadRanges>()
+
+function readRanges(list: readonly string[]): ReadRanges {
+  const found = known.get(list)
+  if (found !== undefined) return found
+  const texts = list.map((text) => text.trim()).filter((text) => text !== '')
+  const cidrs = texts.map(parseCIDR)
+  const good = (family: Family): CIDR[] => cidrs.filter((cidr) => cidr?.family === family) as CIDR[]
+  const read: ReadRanges = {
+    texts: texts.length,
+    bad: texts.filter((_, index) => cidrs[index] === undefined),
+    ranges: { IPv4: mergeRanges(good('IPv4')), IPv6: mergeRanges(good('IPv6')) },
+  }
+  known.set(list, read)
+  return read
+}
+
 /** A node inside the ranges that has the address itself sends from it. */
-function withSelf(allowed: readonly CIDR[], address: string, { nodeAddresses }: Infrastructure): readonly CIDR[] {
-  const inside = nodeAddresses.map(parseAddress).some((one) => one !== undefined && anyContains(allowed, one))
-  const self = inside ? parseCIDR(address) : undefined
-  return self === undefined ? allowed : [...allowed, self]
+function withSelf(
+  allowed: readonly AddressRange[],
+  address: string,
+  { nodeAddresses }: Infrastructure,
+): readonly AddressRange[] {
+  const isAllowed = (text: string): boolean => {
+    const parsed = parseAddress(text)
+    return parsed !== undefined && rangesContain(allowed, parsed)
+  }
+  if (isAllowed(address) || !nodeAddresses.some(isAllowed)) return allowed
+  const self = parseCIDR(address)
+  return self === undefined ? allowed : joinRanges([...allowed, ...mergeRanges([self])])
 }
 
 /** The same address twice (an external IP that is the load balancer's too): the first counts, which is the one with source ranges. */

@@ -37,6 +37,8 @@ export interface ServicePort {
 export interface Finding {
   reason: string
   message: string
+  /** It follows from objects and flags alone: every node says so, in the same words. */
+  clusterWide?: boolean
 }
 
 export const serviceKey = (service: { namespace: string; name: string }): string =>

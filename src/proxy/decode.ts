@@ -6,6 +6,7 @@ import type {
   Endpoint,
   KubeObject,
 } from '../kube/types.ts'
+import { isSpecial } from '../model/infrastructure.ts'
 import type { EndpointSlice, SliceEndpoint } from '../model/endpoints.ts'
 import { type CIDR, canonicalIP, type Family, familyOf, parseCIDR } from '../model/ip.ts'
 import { type Service, type ServicePort, serviceKey } from '../model/services.ts'
@@ -139,7 +140,8 @@ function decodeEndpoint(
   family: Family,
 ): SliceEndpoint | undefined {
   const address = canonicalIP(addresses[0] ?? '')
-  if (address === undefined || familyOf(address) !== family) return undefined
+  // Nobody is sent to this node's loopback, nor to what a link-local address means to it (a cloud's metadata).
+  if (address === undefined || familyOf(address) !== family || isSpecial(address)) return undefined
   const ready = conditions?.ready !== false
   const terminating = conditions?.terminating === true
   const endpoint: SliceEndpoint = {

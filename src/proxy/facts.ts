@@ -14,6 +14,8 @@ export type NodeFact =
   | { kind: 'api-port'; port: number }
   /** A TCP port at which sshd listens. */
   | { kind: 'sshd'; port: number }
+  /** A UDP port at which a tunnel's device of this node gets what other nodes send it. */
+  | { kind: 'tunnel'; device: string; of: 'vxlan' | 'geneve' | 'WireGuard'; port: number }
 
 /** The key of a fact in the view's store. */
 export const factKey = (fact: NodeFact): string => {

@@ -1,7 +1,8 @@
-import { type Infrastructure, type ManagementPort, managementPorts } from '../model/infrastructure.ts'
+import { type Infrastructure, isSpecial, type ManagementPort, managementPorts } from '../model/infrastructure.ts'
 import type { CIDR } from '../model/ip.ts'
 import { apiService, type Protocol, type Service } from '../model/services.ts'
 import type { NodeFact } from './facts.ts'
+import { isPodNetwork, type TunnelFact, tunnelText } from './tunnels.ts'
 import {
   byAddress,
   byExternalPort,
@@ -42,9 +43,11 @@ export class ViewInfrastructure implements Infrastructure {
       for (const fact of facts.byIndex(byKind, kind)) {
         const port = 'port' in fact ? fact.port : 0
         const known = [...managementPorts, ...own].some((one) => one.port === port)
-        if (!known) own.push({ protocol: 'TCP', port, why: kind === 'sshd' ? 'sshd' : "the agent's API connection" })
+        const why = kind === 'sshd' ? 'sshd' : "the agent's API connection"
+        if (!known) own.push({ protocol: 'TCP', port, why, ofNode: true })
       }
     }
+    own.push(...tunnelPorts(facts.byIndex(byKind, 'tunnel')))
     return own.length === 0 ? managementPorts : [...managementPorts, ...own]
   }
 
@@ -80,13 +83,48 @@ export class ViewInfrastructure implements Infrastructure {
     return ports
   }
 
+  get ownApiPorts(): readonly number[] {
+    const { facts, slices } = this.#view
+    const ports = facts
+      .byIndex(byKind, 'api')
+      .flatMap((one) => (one.kind === 'api' && this.#isOwn(one.address) ? [one.port] : []))
+    for (const slice of slices.byIndex(bySlicesService, apiService)) {
+      if (slice.endpoints.some(({ address }) => this.#isOwn(address)))
+        ports.push(...slice.ports.map(({ port }) => port))
+    }
+    return ports
+  }
+
+  get isOwnNameServer(): boolean {
+    return this.#view.facts.byIndex(byKind, 'name-server').some((one) => 'address' in one && this.#isOwn(one.address))
+  }
+
   nodePortServices = (port: number, protocol: Protocol): readonly Service[] =>
     this.#view.services.byIndex(byNodePort, portText(port, protocol))
 
   externalServices = (port: number, protocol: Protocol): readonly Service[] =>
     this.#view.services.byIndex(byExternalPort, portText(port, protocol))
 
+  #isOwn(address: string): boolean {
+    if (isSpecial(address)) return false
+    return this.nodeAddresses.includes(address) || this.deviceWith(address) !== undefined
+  }
+
   #facts(address: string): readonly NodeFact[] {
     return this.#view.facts.byIndex(byAddress, address)
   }
+}
+
+/** Each port once, by the device whose name comes first. A tunnel that all nodes have in the same way is not known of this node only. */
+function tunnelPorts(facts: readonly NodeFact[]): ManagementPort[] {
+  const byPort = new Map<number, TunnelFact>()
+  for (const fact of facts) {
+    if (fact.kind === 'tunnel' && fact.device < (byPort.get(fact.port)?.device ?? '\uffff')) byPort.set(fact.port, fact)
+  }
+  return Array.from(byPort, ([port, fact]) => ({
+    protocol: 'UDP',
+    port,
+    why: tunnelText(fact),
+    ...(!isPodNetwork(fact) && { ofNode: true }),
+  }))
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { formatCIDR } from '../model/ip.ts'
+import { factKey } from './facts.ts'
 import { servedFamilies } from './families.ts'
 import { ViewInfrastructure } from './infrastructure.ts'
 import { nodeEntry, serviceCIDREntry } from './node-entry.ts'
@@ -113,6 +114,14 @@ describe('the service CIDRs', () => {
     expect(entry(both)).toEqual([['10.43.0.0/16'], ['ServiceCIDRCoversNodes']])
   })
 
+  it('are not, whatever Service asks for such an address from outside', () => {
+    const both = (view: ReturnType<typeof testView>) => {
+      view.serviceCIDRs.set('kubernetes', cidrs('172.30.0.0/16', '10.43.0.0/16'))
+      view.services.set('default/web', testService('web', { externalIPs: ['172.30.0.11', '172.30.0.12'] }))
+    }
+    expect(entry(both)).toEqual([['10.43.0.0/16'], ['ServiceCIDRCoversNodes']])
+  })
+
   it('are, where the name server that the node asks is a ClusterIP', () => {
     const prepare = (view: ReturnType<typeof testView>) => {
       view.serviceCIDRs.set('kubernetes', cidrs('10.43.0.0/16'))
@@ -141,6 +150,45 @@ describe('the view as infrastructure', () => {
     expect(ports2).toEqual(expect.arrayContaining([22, 2222, 6443, 7443, 10250]))
     expect(infrastructure.isGateway('172.30.0.1')).toBe(true)
     expect(infrastructure.nodeWith('fd30::12')).toBe('n2')
+  })
+})
+
+describe("node ports that stay the node's own", () => {
+  it('are those at which the API answers here, and names where the node asks itself', () => {
+    const view = testView()
+    const infrastructure = new ViewInfrastructure(view)
+    const ports = [{ name: 'https', protocol: 'TCP' as const, port: 443 }]
+    const api = (address: string) =>
+      view.slices.set('default/kubernetes', testSlice('kubernetes', [testEndpoint(address)], { ports }))
+    api('172.30.0.12')
+    view.facts.set('n', { kind: 'name-server', address: '127.0.0.53' })
+    view.facts.set('l', { kind: 'address', address: '127.0.0.53', device: 'lo' })
+    view.facts.set('a', { kind: 'api', address: '127.0.0.1', port: 6444 })
+    expect([infrastructure.ownApiPorts, infrastructure.isOwnNameServer]).toEqual([[], false])
+    api('172.30.0.11')
+    view.facts.set('n', { kind: 'name-server', address: '192.0.2.1' })
+    view.facts.set('d', { kind: 'address', address: '192.0.2.1', device: 'dummy0' })
+    expect([infrastructure.ownApiPorts, infrastructure.isOwnNameServer]).toEqual([[443], true])
+    view.facts.set('b', { kind: 'api', address: '192.0.2.1', port: 7443 })
+    expect(infrastructure.ownApiPorts).toEqual([7443, 443])
+  })
+})
+
+describe('tunnels of this node', () => {
+  it('are management ports, each once, in words that name the device', () => {
+    const view = testView()
+    view.facts.replaceAll(
+      [
+        { kind: 'tunnel', device: 'flannel-v6.1', of: 'vxlan', port: 8472 } as const,
+        { kind: 'tunnel', device: 'flannel.1', of: 'vxlan', port: 8472 } as const,
+        { kind: 'tunnel', device: 'wg0', of: 'WireGuard', port: 51_820 } as const,
+      ].map((fact) => [factKey(fact), fact]),
+    )
+    const { managementPorts } = new ViewInfrastructure(view)
+    expect(managementPorts.filter(({ protocol }) => protocol === 'UDP')).toEqual([
+      { protocol: 'UDP', port: 8472, why: "flannel-v6.1, the pod network's vxlan" },
+      { protocol: 'UDP', port: 51_820, why: 'wg0, a WireGuard device of this node', ofNode: true },
+    ])
   })
 })
 

@@ -106,13 +106,16 @@ export function serviceCIDREntry(view: ServiceView, family: Family): ServiceCIDR
   }
 }
 
-/** In words: an address in the range by which nodes live, and that no Service has. Dropped, it would take nodes, names or the API from this one. */
+/**
+ * In words: an address in the range by which nodes live, and that is no ClusterIP. Dropped, it would take nodes, names or the API from this one. That a Service asks for it from outside
+ * changes nothing: there it is refused.
+ */
 function someoneIn(view: ServiceView, cidr: CIDR): string | undefined {
+  const isClusterIP = (address: string): boolean =>
+    view.services.byIndex(byAddress, address).some(({ clusterIPs }) => clusterIPs.includes(address))
   const isInside = (address: string): boolean => {
     const parsed = parseAddress(address)
-    return (
-      parsed !== undefined && cidrContains(cidr, parsed) && view.services.keysByIndex(byAddress, address).length === 0
-    )
+    return parsed !== undefined && cidrContains(cidr, parsed) && !isClusterIP(address)
   }
   for (const { name, addresses } of view.nodes.values()) {
     const address = addresses.find(isInside)

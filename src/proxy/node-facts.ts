@@ -9,6 +9,7 @@ import type { Route } from '../kernel/rtnetlink/types.ts'
 import { configuredSshdPorts } from '../kernel/sshd-config.ts'
 import { canonicalIP, formatIPv4, parseIPv4 } from '../model/ip.ts'
 import { factKey, type NodeFact } from './facts.ts'
+import { askKernel, isTunnel, type TunnelFact, tunnelFacts } from './tunnels.ts'
 import type { ServiceView } from './view.ts'
 
 export interface NodeFactsOptions {
@@ -32,6 +33,9 @@ export class NodeFacts {
   #fixed: readonly NodeFact[]
   /** What takes a walk through files. */
   #slow: readonly NodeFact[] = []
+  /** A listing of all links, with those of pods: only where one of them may be another tunnel. */
+  #tunnels: readonly TunnelFact[] = []
+  #tunnelsAreKnown = false
 
   constructor(options: NodeFactsOptions) {
     this.#options = options
@@ -41,6 +45,7 @@ export class NodeFacts {
 
   /** Reads everything once. @throws KernelError */
   read(): void {
+    this.#tunnelsAreKnown = false
     this.#slow = [...nameServers(), ...sshd(listeningPorts('sshd'))]
     this.#readKernel()
   }
@@ -55,11 +60,15 @@ export class NodeFacts {
   start(): void {
     const { namespace } = this.#options
     this.#monitor = new NetworkMonitor({
-      watch: ['addresses', 'routes'],
+      watch: ['links', 'addresses', 'routes'],
       onEvents: (events) => {
+        if (events.some((event) => event.object === 'link' && isTunnel(event.value))) this.#tunnelsAreKnown = false
         if (events.some((event) => this.#matters(event))) this.#schedule()
       },
-      onLost: () => this.#schedule(),
+      onLost: () => {
+        this.#tunnelsAreKnown = false
+        this.#schedule()
+      },
       ...(namespace !== undefined && { namespace }),
     })
     this.#timer = setInterval(() => void this.#lookAgain(), lookAgainMs)
@@ -76,6 +85,8 @@ export class NodeFacts {
   async #lookAgain(): Promise<void> {
     const ports = await listeningPortsGently('sshd')
     this.#slow = [...nameServers(), ...sshd(ports)]
+    // Nobody is told of another listen port of a WireGuard device.
+    this.#tunnelsAreKnown = false
     this.#schedule()
   }
 
@@ -100,8 +111,15 @@ export class NodeFacts {
   }
 
   #readKernel(): void {
-    const facts = [...this.#fixed, ...this.#addresses(), ...this.#gateways(), ...this.#slow]
+    if (!this.#tunnelsAreKnown) this.#tunnels = this.#readTunnels()
+    this.#tunnelsAreKnown = true
+    const facts = [...this.#fixed, ...this.#addresses(), ...this.#gateways(), ...this.#tunnels, ...this.#slow]
     this.#options.view.facts.replaceAll(facts.map((fact) => [factKey(fact), fact]))
+  }
+
+  #readTunnels(): TunnelFact[] {
+    const listenPort = askKernel(this.#options.namespace)
+    return tunnelFacts({ links: this.#net.links(), before: this.#tunnels, listenPort })
   }
 
   /** Not the link-local ones: each pod's interface has one, and no Service gets any of them. */
@@ -120,6 +138,7 @@ export class NodeFacts {
 
   /** Of routes other than the default one only those that lead to somebody new: a routing daemon changes thousands. A gateway that nothing leads to goes with the next look. */
   #matters(event: NetworkEvent): boolean {
+    if (event.object === 'link') return isTunnel(event.value)
     if (event.object === 'address') return !isLinkLocal(event.value.address)
     if (event.object !== 'route') return false
     const { facts } = this.#options.view

@@ -47,8 +47,18 @@ describe('what a change touches', () => {
     ],
     [
       'the Service of the API: the service CIDRs too',
-      (view) => view.services.set('default/kubernetes', testService('kubernetes')),
+      (view) => view.services.set('default/kubernetes', testService('kubernetes', { clusterIPs: ['10.43.0.1'] })),
       ['@service-cidrs', 'default/kubernetes:http'],
+    ],
+    [
+      'the same with an address that somebody asks for: that one too',
+      (view) => view.services.set('default/kubernetes', testService('kubernetes', { clusterIPs: ['203.0.113.5'] })),
+      ['@service-cidrs', 'default/kubernetes:http', web],
+    ],
+    [
+      'a Service at the address of a Node: the service CIDRs too',
+      (view) => view.services.set('default/two', testService('two', { clusterIPs: ['172.30.0.12'], ports: [] })),
+      ['@service-cidrs', ...two],
     ],
     ['a slice: its Service', (view) => view.slices.set('default/two-1', testSlice('two', [])), two],
     [
@@ -86,11 +96,34 @@ describe('what a change touches', () => {
       (view) => view.facts.set('gateway', { kind: 'gateway', address: '203.0.113.5' }),
       ['@node', web],
     ],
+    [
+      'a tunnel that came after the start: everything',
+      (view) => view.facts.set('t', { kind: 'tunnel', device: 'flannel.1', of: 'vxlan', port: 8472 }),
+      all,
+    ],
     ['a port of sshd: everything', (view) => view.facts.set('sshd', { kind: 'sshd', port: 2222 }), all],
     [
       'a node port: who wants that port of an address outside',
       (view) => view.services.set('default/two', testService('two', { ports: [testPort({ nodePort: 80 })] })),
       [...two, web],
+    ],
+    [
+      'the API at another address, in whatever family: who wants its port as node port',
+      (view) => {
+        view.services.set('default/two', testService('two', { ports: [testPort({ nodePort: 30443 })] }))
+        const ports = [{ name: 'https', protocol: 'TCP' as const, port: 30443 }]
+        const slice = testSlice('kubernetes', [testEndpoint('fd30::11')], { ports, family: 'IPv6' })
+        view.slices.set('default/kubernetes', slice)
+      },
+      two,
+    ],
+    [
+      'a name server: who wants its port as node port',
+      (view) => {
+        view.services.set('default/two', testService('two', { ports: [testPort({ nodePort: 53, protocol: 'UDP' })] }))
+        view.facts.set('n', { kind: 'name-server', address: '172.30.0.11' })
+      },
+      ['@node', ...two],
     ],
     ['a ServiceCIDR: everything', (view) => view.serviceCIDRs.set('extra', []), all],
     [

@@ -1,10 +1,21 @@
 import { followStore } from '../kube/store.ts'
+import { namePorts } from '../model/infrastructure.ts'
 import { type Family, parseAddress } from '../model/ip.ts'
 import { anyContains } from '../model/ranges.ts'
 import { apiService, type Service, sameFamily, servicePortKey } from '../model/services.ts'
 import type { Subject } from '../reconcile/types.ts'
 import type { ServiceNode } from './decode.ts'
-import { byAddress, byExternalPort, byNodePort, portText, type ServiceView, serviceCIDRsOf } from './view.ts'
+import type { NodeFact } from './facts.ts'
+import {
+  byAddress,
+  byExternalPort,
+  byKind,
+  byNodePort,
+  bySlicesService,
+  portText,
+  type ServiceView,
+  serviceCIDRsOf,
+} from './view.ts'
 
 /** What belongs to the node as a whole: its addresses, what counts as a pod, the ports that stay its own. */
 export const nodeSubject: Subject = '@node'
@@ -31,9 +42,15 @@ export function followView(
   const stops = [
     followStore(view.services, (changes) => {
       const subjects = new Set<Subject>()
-      if (changes.has(apiService)) subjects.add(serviceCIDRSubject)
+      const api = changes.get(apiService)
+      if (api !== undefined) {
+        subjects.add(serviceCIDRSubject)
+        // What is the API's at such an address hangs on whether it is its ClusterIP (infrastructure.ts, apiPortsAt).
+        const clusterIPs = [api.old, api.now].flatMap((service) => service?.clusterIPs ?? [])
+        for (const subject of subjectsAt(view, clusterIPs)) subjects.add(subject)
+      }
       for (const [key, { old, now }] of changes) {
-        for (const service of [old, now]) if (isFact(view, service)) subjects.add(serviceCIDRSubject)
+        for (const service of [old, now]) if (isLivedAt(view, service)) subjects.add(serviceCIDRSubject)
         for (const subject of subjectsOf(key, old)) subjects.add(subject)
         for (const subject of subjectsOf(key, now)) subjects.add(subject)
         for (const subject of rivalsOf(view, old, now)) subjects.add(subject)
@@ -45,12 +62,15 @@ export function followView(
       const infrastructure: string[] = []
       for (const { old, now } of changes.values()) {
         for (const slice of [old, now]) {
-          if (slice === undefined || slice.family !== family) continue
+          if (slice === undefined) continue
           const key = `${slice.namespace}/${slice.service}`
-          for (const subject of subjectsOf(key, view.services.get(key))) subjects.add(subject)
+          // Where the API is in one family its ports stay its own in the other.
           if (key === apiService) {
-            infrastructure.push(...slice.endpoints.map(({ address }) => address))
+            for (const subject of askingForNodePorts(view, slice.ports.map(apiPort))) subjects.add(subject)
           }
+          if (slice.family !== family) continue
+          for (const subject of subjectsOf(key, view.services.get(key))) subjects.add(subject)
+          if (key === apiService) infrastructure.push(...slice.endpoints.map(({ address }) => address))
         }
       }
       for (const subject of livingAt(view, infrastructure)) subjects.add(subject)
@@ -69,7 +89,8 @@ export function followView(
       if (facts.some((fact) => !('address' in fact))) touch(new Set(allSubjects(view)))
       else {
         const addresses = facts.flatMap((fact) => ('address' in fact ? [fact.address] : []))
-        touch(new Set([nodeSubject, ...livingAt(view, addresses.filter(sameFamily(family)))]))
+        const living = livingAt(view, addresses.filter(sameFamily(family)))
+        touch(new Set([nodeSubject, ...living, ...askingForNodePorts(view, ownPorts(view, facts))]))
       }
     }),
     followStore(view.serviceCIDRs, () => touch(new Set(allSubjects(view)))),
@@ -77,9 +98,17 @@ export function followView(
   return () => stops.forEach((stop) => stop())
 }
 
-/** A ClusterIP that the node asks for names, or for the API: whether its range may be dropped hangs on it (node-entry.ts). */
-const isFact = (view: ServiceView, service: Service | undefined): boolean =>
-  service?.clusterIPs.some((address) => view.facts.keysByIndex(byAddress, address).length > 0) ?? false
+/** A ClusterIP by which nodes live as well: whether its range may be dropped hangs on it (node-entry.ts). */
+const isLivedAt = (view: ServiceView, service: Service | undefined): boolean =>
+  service?.clusterIPs.some(
+    (address) =>
+      view.facts.keysByIndex(byAddress, address).length > 0 ||
+      view.nodes.keysByIndex(byAddress, address).length > 0 ||
+      isAPI(view, address),
+  ) ?? false
+
+const isAPI = ({ slices }: ServiceView, address: string): boolean =>
+  slices.byIndex(bySlicesService, apiService).some(({ endpoints }) => endpoints.some((one) => one.address === address))
 
 function movedAddresses(old: ServiceNode | undefined, now: ServiceNode | undefined): readonly string[] {
   const before = old?.addresses ?? []
@@ -104,6 +133,24 @@ function livingAt(view: ServiceView, addresses: readonly string[]): Set<Subject>
   const cidrs = serviceCIDRsOf(view)
   const inside = addresses.map(parseAddress).some((address) => address !== undefined && anyContains(cidrs, address))
   return inside ? subjects.add(serviceCIDRSubject) : subjects
+}
+
+/** Node ports that are names' or the API's where one of these facts, or a fact that they meet, makes them so (infrastructure.ts, ownApiPorts and isOwnNameServer). */
+function ownPorts(view: ServiceView, facts: readonly NodeFact[]): string[] {
+  const names = Array.from(namePorts, (port) => [portText(port, 'TCP'), portText(port, 'UDP')]).flat()
+  const known = [...facts, ...view.facts.byIndex(byKind, 'api')]
+  const api = known.flatMap((fact) => (fact.kind === 'api' ? [apiPort(fact)] : []))
+  const slices = view.slices.byIndex(bySlicesService, apiService)
+  return [...names, ...api, ...slices.flatMap(({ ports }) => ports.map(apiPort))]
+}
+
+const apiPort = ({ port }: { port: number }): string => portText(port, 'TCP')
+
+/** @param ports as portText has them */
+function* askingForNodePorts(view: ServiceView, ports: Iterable<string>): Generator<Subject> {
+  for (const port of new Set(ports)) {
+    for (const key of view.services.keysByIndex(byNodePort, port)) yield* subjectsOf(key, view.services.get(key))
+  }
 }
 
 /** Those that ask for a port of a Node's address that was, or is now, a node port of this Service; and the other way round. */

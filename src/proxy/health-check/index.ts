@@ -1,5 +1,6 @@
 import type { NetworkNamespace } from '../../kernel/network-namespace.ts'
 import type { Family } from '../../model/ip.ts'
+import type { FamilyList } from '../families.ts'
 import { ViewInfrastructure } from '../infrastructure.ts'
 import { nodeEntry } from '../node-entry.ts'
 import type { ServiceView } from '../view.ts'
@@ -11,7 +12,7 @@ export type { HealthCheckFailure } from './types.ts'
 
 export interface HealthChecksOptions {
   view: ServiceView
-  families: readonly Family[]
+  families: FamilyList
   /** Whether the proxy keeps up: asked at each request. */
   isHealthy: () => boolean
   namespace?: NetworkNamespace
@@ -27,10 +28,11 @@ export interface HealthChecks {
 export function serveHealthChecks({ view, families, isHealthy, namespace }: HealthChecksOptions): HealthChecks {
   const isManagementPort = (port: number): boolean =>
     new ViewInfrastructure(view).managementPorts.some((one) => one.protocol === 'TCP' && one.port === port)
-  const servers = families.map((family) => {
+  const serversOf = (family: Family) => {
     const options = { isHealthy, isManagementPort, ...(namespace !== undefined && { namespace }) }
     return { family, servers: new HealthCheckServers(options) }
-  })
+  }
+  const servers = families.served.map(serversOf)
   const update = (): void => {
     for (const { family, servers: one } of servers) {
       one.update(healthCheckPorts(view, family), nodeEntry(view, family).nodePortAddresses)
@@ -50,6 +52,10 @@ export function serveHealthChecks({ view, families, isHealthy, namespace }: Heal
     }),
     view.nodes.onChange((changes) => changes.has(view.config.nodeName) && update()),
     view.facts.onChange(update),
+    families.onAdded((family) => {
+      servers.push(serversOf(family))
+      update()
+    }),
   ]
   update()
   return {

@@ -1,6 +1,7 @@
+import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
+import { freePort } from '../../../test/free-port.ts'
 import { HealthCheckServers, type HealthCheckServersOptions } from './servers.ts'
 
 const skip = process.getuid?.() === 0 ? '' : ' (needs root for network namespaces)'
@@ -20,11 +21,11 @@ describe.skipIf(skip !== '')(`health-check node ports${skip}`, () => {
 
   /** A port that nobody has, or one that a server of the test holds. */
   const port = async (held = false): Promise<number> => {
-    const server = createServer()
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const { port: number } = server.address() as AddressInfo
-    if (held) taken.push(server)
-    else await new Promise((resolve) => server.close(resolve))
+    const number = await freePort()
+    if (!held) return number
+    const server = createServer().listen(number, '127.0.0.1')
+    taken.push(server)
+    await once(server, 'listening')
     return number
   }
   const ask = async (

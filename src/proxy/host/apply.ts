@@ -25,6 +25,8 @@ export class HostTarget implements Target {
   readonly #triedModules = new Set<string>()
   #chains: readonly FoundChain[] = []
   #foreignWrites = -1
+  /** What each setting was when it was read or written last; undefined where there was none. */
+  readonly #seen = new Map<string, string | undefined>()
 
   constructor(options: HostTargetOptions) {
     this.#options = options
@@ -47,6 +49,7 @@ export class HostTarget implements Target {
     const items: FoundItem[] = []
     for (const key of this.#options.sysctls().keys()) {
       const value = this.#valueOf(key)
+      this.#seen.set(key, value)
       if (value !== undefined) items.push({ kind: sysctlKind, key, value })
     }
     for (const { id, accepts } of this.#chains) {
@@ -69,14 +72,14 @@ export class HostTarget implements Target {
 
   async finish(): Promise<void> {}
 
-  /** The ruleset was written to by others, or a setting is no longer what it was. A few µs a setting. */
+  /** The ruleset was written to by others, or a setting is no longer what it was, be that right or wrong. A few µs a setting. */
   touchedByOthers(): boolean {
     const { namespace, sysctls } = this.#options
     if (foreignWrites(namespace) !== this.#foreignWrites) return true
     return runIn(namespace, () =>
       [...sysctls()].some(([key, wanted]) => {
         const value = this.#valueOf(key, true)
-        return value !== undefined && value !== wanted
+        return value !== undefined && value !== (this.#seen.has(key) ? this.#seen.get(key) : wanted)
       }),
     )
   }
@@ -92,6 +95,7 @@ export class HostTarget implements Target {
       if (!isNotFound(error) || !this.#loadModule(key)) throw error
       writeSysctl(namespace, key, value)
     }
+    this.#seen.set(key, value)
   }
 
   #applyForward({ op, item: { key, value } }: Change): void {

@@ -2,22 +2,25 @@ import { networkInterfaces, release } from 'node:os'
 import { isNotFound } from '../../kernel/errors.ts'
 import { type NetworkNamespace, runIn } from '../../kernel/network-namespace.ts'
 import { readSysctl } from '../../kernel/sysctl.ts'
-import type { CIDR, Family } from '../../model/ip.ts'
+import type { CIDR } from '../../model/ip.ts'
 import { Reconciler, type ReconcilerOptions } from '../../reconcile/reconciler.ts'
 import type { Change, Subject } from '../../reconcile/types.ts'
+import type { FamilyList } from '../families.ts'
 import { HostTarget } from './apply.ts'
 import type { FoundChain } from './firewall.ts'
 import { hostPart, hostSubjects } from './plan.ts'
 import { chainSubject, type FirewallChain, type HostView, sysctlSubject, wantedSysctls } from './view.ts'
 
 export interface ProxyHostOptions {
-  families: readonly Family[]
+  families: FamilyList
   clusterCIDRs: readonly CIDR[]
   /** Further settings that flags ask for, by slashed name, e.g. `net/netfilter/nf_conntrack_max`. */
   sysctls?: ReadonlyMap<string, string>
   /** The process's own if absent. */
   namespace?: NetworkNamespace
   log?: NonNullable<ReconcilerOptions['log']>
+  /** Milliseconds since the epoch. */
+  now?: () => number
 }
 
 /** The part, put together: what Services need of the host, set where possible, else told as a failure with its remedy; and watched. */
@@ -25,15 +28,15 @@ export interface ProxyHost {
   reconciler: Reconciler
   start(): Promise<void>
   dryRun(): Promise<Change[]>
-  /** Chains are found when the ruleset is looked at; there is nothing else to follow. */
+  /** Chains are found when the ruleset is looked at; all else that may come is a family. */
   follow(touch: (subjects: Iterable<Subject>) => void): () => void
 }
 
 export function proxyHost(options: ProxyHostOptions): ProxyHost {
-  const { families, clusterCIDRs, sysctls = new Map<string, string>(), namespace, log } = options
+  const { families, clusterCIDRs, sysctls = new Map<string, string>(), namespace, log, now } = options
   const chains = new Map<string, FirewallChain>()
   const view: HostView = {
-    families,
+    families: families.served,
     clusterCIDRs,
     interfaces: interfacesWithAddresses(namespace),
     chains,
@@ -53,7 +56,12 @@ export function proxyHost(options: ProxyHostOptions): ProxyHost {
     onChains,
     ...(namespace !== undefined && { namespace }),
   })
-  const reconciler = new Reconciler({ part: hostPart(view), target, ...(log !== undefined && { log }) })
+  const reconciler = new Reconciler({
+    part: hostPart(view),
+    target,
+    ...(log !== undefined && { log }),
+    ...(now !== undefined && { now }),
+  })
   return {
     reconciler,
     start: () => reconciler.start(hostSubjects(view)),
@@ -62,7 +70,11 @@ export function proxyHost(options: ProxyHostOptions): ProxyHost {
       await reconciler.plan(hostSubjects(view), 'dry-run')
       return reconciler.changes()
     },
-    follow: () => () => {},
+    follow: (touch) =>
+      families.onAdded(() => {
+        view.families = families.served
+        touch(hostSubjects(view))
+      }),
   }
 }
 

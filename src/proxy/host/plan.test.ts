@@ -58,7 +58,7 @@ describe('what is wanted of the host', () => {
     ['a much older one', { kernelRelease: '4.18.0-553.el8_10.x86_64' }, ['KernelTooOld']],
     ['no connection tracking', { tracksConnections: false }, ['ConntrackMissing']],
   ])('%s', (_name, over, reasons) => {
-    expect(plan(view(over), 'kernel').refusals?.map(({ reason }) => reason)).toEqual(reasons)
+    expect(plan(view(over), '@kernel').refusals?.map(({ reason }) => reason)).toEqual(reasons)
   })
 
   it('is nothing for a chain that is gone', () => {

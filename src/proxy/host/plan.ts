@@ -5,10 +5,20 @@ import { chainSubject, familiesOf, type HostView, kernelSubject, sysctlSubject, 
 export const sysctlKind = 'sysctl'
 export const forwardKind = 'forward-accept'
 
+const whoWrites = {
+  sysctl:
+    'look for it in /etc/sysctl.d, /run/sysctl.d and /usr/lib/sysctl.d, and ask what manages the network or containers of this host (systemd-networkd, NetworkManager, Docker) to leave it',
+  firewall:
+    "a firewall is loaded again and again, and does not keep the rules of others: let it accept the cluster's traffic itself (firewalld: firewall-cmd --permanent --zone=trusted --add-source=CIDR)",
+}
+
 /** Settings of the kernel and the rules that let the cluster's traffic through other people's firewalls. A subject is one setting or one chain. */
 export const hostPart = (view: HostView): Part => ({
   name: 'proxy/host',
-  kinds: { [sysctlKind]: { stage: 0 }, [forwardKind]: { stage: 1 } },
+  kinds: {
+    [sysctlKind]: { stage: 0, whoWrites: whoWrites.sysctl },
+    [forwardKind]: { stage: 1, whoWrites: whoWrites.firewall },
+  },
   plan: (subject) => planHost(view, subject),
   learn: () => [],
   ownerOf: ({ kind, key }) => (kind === sysctlKind ? sysctlSubject(key) : chainSubject(key)),

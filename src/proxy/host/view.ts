@@ -24,8 +24,8 @@ export interface HostView {
   extraSysctls: ReadonlyMap<string, string>
 }
 
-/** What can only be told. */
-export const kernelSubject: Subject = 'kernel'
+/** What can only be told, on the Node: hence the `@`. */
+export const kernelSubject: Subject = '@kernel'
 export const sysctlSubject = (key: string): Subject => `sysctl ${key}`
 export const chainSubject = (id: string): Subject => `chain ${id}`
 

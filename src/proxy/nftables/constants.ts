@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
 import { hookPriorities } from '../../kernel/names.ts'
+import { bitsOf, formatCIDR } from '../../model/ip.ts'
+import { prefixStep } from './number.ts'
 import { sizeClasses } from './sizes.ts'
 
 /**
@@ -97,7 +99,7 @@ function setLines({ address, ip, clientType }: Words): string[] {
     `set cluster_ips { type ${address}; }`,
     `set protected { type ${address} . inet_proto . inet_service; }`,
     `set hairpin { type ${address} . ${address}; }`,
-    `set lb_sources { type ${address} . inet_proto . inet_service . ${address}; flags interval; }`,
+    `set lb_sources { typeof meta priority . ${ip} saddr; }`,
     `map services { type ${address} . inet_proto . inet_service : classid; }`,
     'map nodeports { type inet_proto . inet_service : classid; }',
     'map lists { type classid : classid; }',
@@ -213,7 +215,7 @@ function* dispatchChains({ ip }: Words): Generator<[string, string[]]> {
       'goto refuse',
     ],
   ]
-  yield ['source_ranges', [`${address} . ${ip} saddr @lb_sources return`, 'counter name refused_source drop']]
+  yield ['source_ranges', [...sourceRules(ip), 'counter name refused_source drop']]
   yield [
     'dispatch',
     [
@@ -242,6 +244,20 @@ function* dispatchChains({ ip }: Words): Generator<[string, string[]]> {
       hook,
       [`type nat hook ${hook} priority ${hookPriorities.translateDestination}; policy accept;`, 'goto services'],
     ]
+  }
+}
+
+/**
+ * One lookup for each length that the prefixes in `lb_sources` have, the commonest first: a hash costs the same with ten ranges or a hundred thousand, to ask and to change. A set of
+ * concatenated intervals (nft_set_pipapo.c) is one lookup, walks all that is there, and is copied with each change.
+ */
+function* sourceRules(ip: Words['ip']): Generator<string> {
+  const family = ip === 'ip' ? 'IPv4' : 'IPv6'
+  const bits = bitsOf(family)
+  for (let length = bits; length > 0; length -= prefixStep) {
+    const mask = formatCIDR({ family, network: ((1n << BigInt(length)) - 1n) << BigInt(bits - length), length })
+    const prefix = length === bits ? '' : ` & ${mask.slice(0, mask.indexOf('/'))}`
+    yield `${list} | ${(length << 4).toString(16)}:0 . ${ip} saddr${prefix} @lb_sources return`
   }
 }
 

@@ -10,13 +10,13 @@ const endpointKinds = new Set(['endpoints', 'sticky_ends'])
  * leads somewhere may have flows that are not translated, and one that was given up flows that still are. TCP ends by itself, and a refused packet leaves no flow behind.
  */
 export function* effectsOf(changes: readonly Change[], view: ServiceView): Generator<Effect> {
-  const left = new Set<string>()
+  let left: Set<string> | undefined
   for (const { op, item } of changes) {
-    const selector = selectorOf(item)
+    const selector = op === 'add' && item.kind === 'nodeport_addrs' ? toNode(item.key) : selectorOf(item)
     if (selector !== undefined) yield forgetting(selector)
-    if (op === 'delete' && endpointKinds.has(item.kind)) left.add(item.value)
+    if (op === 'delete' && endpointKinds.has(item.kind)) (left ??= new Set()).add(item.value)
   }
-  if (left.size === 0 || !changes.some((change) => concernsUDP(change, view))) return
+  if (left === undefined || !changes.some((change) => concernsUDP(change, view))) return
   for (const { op, item } of changes) if (op === 'add' && endpointKinds.has(item.kind)) left.delete(item.value)
   for (const at of left) yield forgetting({ select: 'from', protocol: 'udp', at })
 }
@@ -26,6 +26,9 @@ const concernsUDP = ({ item, subject }: Change, view: ServiceView): boolean =>
 
 const isUDP = ({ kind, key }: Change['item']): boolean =>
   (kind === 'services' && key.includes(' . udp . ')) || (kind === 'nodeports' && key.startsWith('udp . '))
+
+/** Flows to a node port at an address that is new here go untranslated. Those to one that has left end with it. */
+const toNode = (address: string): FlowSelector => ({ select: 'to-node', protocol: 'udp', at: address })
 
 function selectorOf(item: Change['item']): FlowSelector | undefined {
   if (!isUDP(item)) return undefined

@@ -51,6 +51,14 @@ describe('flows to look at after a change', () => {
     ],
     ['a node port came', [change('add', 'nodeports', 'udp . 30053', '1')], ['udp to-node-port 30053']],
     [
+      'node ports are served at another address',
+      [
+        change('delete', 'nodeport_addrs', '172.30.0.11', '', '@node'),
+        change('add', 'nodeport_addrs', '172.30.0.12', '', '@node'),
+      ],
+      ['udp to-node 172.30.0.12'],
+    ],
+    [
       'the Service is gone',
       [
         change('delete', 'services', '10.43.0.9 . udp . 53', '1', 'default/old:dns'),
@@ -67,6 +75,7 @@ describe('flows to look at after a change', () => {
       { select: 'from', protocol: 'udp', at: 'fd42::2 . 53' },
       { select: 'to', protocol: 'udp', at: '10.43.0.10 . 53' },
       { select: 'to-node-port', protocol: 'udp', at: '30053' },
+      { select: 'to-node', protocol: 'udp', at: 'fd30::11' },
     ]
     for (const one of all) expect(parseFlowKey(flowKey(one))).toEqual(one)
     expect(parseFlowKey('nonsense')).toBeUndefined()

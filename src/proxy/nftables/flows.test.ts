@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { FakeConntrack } from '../../kernel/conntrack/fake.ts'
 import type { Flow } from '../../kernel/conntrack/types.ts'
 import type { Effect, Item, KnownItems } from '../../reconcile/types.ts'
@@ -115,6 +115,11 @@ describe('flows that Services leave behind', () => {
       ['an endpoint that left, by node port', 'a node port that came to a Service, untranslated'],
     ],
     [
+      'of all node ports at an address: what others translate there is theirs',
+      effects('udp to-node 172.30.0.11'),
+      ['an endpoint that left, by node port', 'a node port that came to a Service, untranslated'],
+    ],
+    [
       'to an address that was a Service until now',
       effects('udp to 203.0.113.1 . 53'),
       ['anything else, translated by others'],
@@ -132,5 +137,50 @@ describe('flows that Services leave behind', () => {
     fill(conntrack)
     await new ServiceFlows(conntrack, 'IPv4').forget(asked, known)
     expect(await left(conntrack)).toEqual(names(cases).filter((name) => !gone.includes(name)))
+  })
+})
+
+describe('a flow that a program of this node answered', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  it('is forgotten too where the answer brought it back the other way round, and others are left alone', async () => {
+    vi.useFakeTimers()
+    const conntrack = new FakeConntrack()
+    const client = { address: '192.0.2.7', port: 4000 }
+    const answer = (port: number): void =>
+      conntrack.insert({
+        family: 'IPv4',
+        protocol: 17,
+        original: {
+          source: '198.51.100.1',
+          sourcePort: port,
+          destination: client.address,
+          destinationPort: client.port,
+        },
+      })
+    const ask = (): void =>
+      conntrack.insert({
+        family: 'IPv4',
+        protocol: 17,
+        original: {
+          source: client.address,
+          sourcePort: client.port,
+          destination: '198.51.100.1',
+          destinationPort: 53,
+        },
+      })
+    ask()
+    answer(54)
+    await new ServiceFlows(conntrack, 'IPv4').forget(effects('udp to 198.51.100.1 . 53'), known)
+    expect(conntrack.size).toBe(1)
+    answer(53)
+    await vi.advanceTimersByTimeAsync(250)
+    expect(conntrack.size).toBe(1)
+    // It came back once more, late.
+    await vi.advanceTimersByTimeAsync(1000)
+    answer(53)
+    await vi.advanceTimersByTimeAsync(10_000)
+    expect(conntrack.size).toBe(1)
+    expect(vi.getTimerCount()).toBe(0)
   })
 })

@@ -1,6 +1,7 @@
 import { type Conntrack, type Flow, type FlowFilter, protocolNumbers } from '../../kernel/conntrack/types.ts'
 import type { Family } from '../../model/ip.ts'
 import type { Effect, KnownItems } from '../../reconcile/types.ts'
+import { AnsweredFlows } from './answered-flows.ts'
 import { type FlowSelector, flowKey, forgetFlows, parseFlowKey } from './effects.ts'
 import { FlowJudge } from './flow-judge.ts'
 
@@ -15,6 +16,7 @@ export class ServiceFlows {
   readonly #conntrack: Conntrack
   readonly #family: Family
   readonly #isServing: ((flow: Flow) => boolean) | undefined
+  readonly #answered: AnsweredFlows
   /** Flows forgotten so far. */
   forgotten = 0
 
@@ -23,6 +25,7 @@ export class ServiceFlows {
     this.#conntrack = conntrack
     this.#family = family
     this.#isServing = isServing
+    this.#answered = new AnsweredFlows(conntrack, family)
   }
 
   /** Runs effects of the kind `forget-flows`: judges each flow that they select by what is wanted now. @throws KernelError */
@@ -39,6 +42,7 @@ export class ServiceFlows {
         const judge = new FlowJudge(known, this.#isServing)
         const stale = flows.filter((flow) => selection.isStale(flow, judge))
         this.forgotten += this.#conntrack.forget(stale)
+        this.#answered.watch(stale)
       }
     }
   }
@@ -72,6 +76,7 @@ function parsePair(text: string): { address: string; port: number } {
 
 function filterOf({ select, at }: FlowSelector): Omit<FlowFilter, 'family'> {
   if (select === 'to-node-port') return { original: { destinationPort: Number(at) } }
+  if (select === 'to-node') return { original: { destination: at } }
   const { address, port } = parsePair(at)
   return select === 'from'
     ? { reply: { source: address, sourcePort: port } }
@@ -88,11 +93,13 @@ class Selection {
   readonly #from = new Set<string>()
   readonly #to = new Set<string>()
   readonly #toNodePort = new Set<string>()
+  readonly #toNode = new Set<string>()
 
   constructor(selectors: readonly FlowSelector[]) {
     for (const { select, at } of selectors) {
       if (select === 'from') this.#from.add(at)
       else if (select === 'to') this.#to.add(at)
+      else if (select === 'to-node') this.#toNode.add(at)
       else this.#toNodePort.add(at)
     }
   }
@@ -102,6 +109,8 @@ class Selection {
     const to = this.#to.has(`${original.destination} . ${original.destinationPort}`)
     const toNodePort = this.#toNodePort.has(String(original.destinationPort)) && judge.onNodePortAddress(flow)
     const from = this.#from.has(`${reply.source} . ${reply.sourcePort}`)
-    return (to || toNodePort || from) && judge.isStale(flow, to || toNodePort)
+    // What has not been a Service's is not released either: a translation that leads elsewhere is somebody else's.
+    const toNode = this.#toNode.has(original.destination) && judge.servedBy(flow) === 'nodeports'
+    return (to || toNodePort || from || toNode) && judge.isStale(flow, to || toNodePort)
   }
 }

@@ -29,9 +29,9 @@ const kindTable = (address: FieldType): readonly SetKind[] => [
   { name: 'endpoints', stage: 0, key: ['u32', 'u32'], data: [address, 'inet_service'] },
   { name: 'sticky_slots', stage: 0, key: ['u32', 'u32'], data: ['u32'] },
   { name: 'sticky_ends', stage: 0, key: ['u32'], data: [address, 'inet_service'] },
-  { name: stickyChains, stage: 0, shared: true, chains: true, key: [] },
+  { name: stickyChains, stage: 0, shared: true, referenced: true, chains: true, key: [] },
   { name: 'sticky_times', stage: 1, key: ['u32'], verdict: true },
-  { name: 'lb_sources', stage: 1, owned: true, key: [address, 'inet_proto', 'inet_service', address], interval: true },
+  { name: 'lb_sources', stage: 1, owned: true, key: ['u32', address] },
   { name: 'lists', stage: 1, owned: true, key: ['u32'], data: ['u32'] },
   { name: 'local_lists', stage: 1, owned: true, key: ['u32'], data: ['u32'] },
   { name: 'cluster_ips', stage: 2, shared: true, key: [address] },
@@ -39,8 +39,12 @@ const kindTable = (address: FieldType): readonly SetKind[] => [
   { name: 'nodeports', stage: 2, owned: true, key: ['inet_proto', 'inet_service'], data: ['u32'] },
 ]
 
+const own = { ours: true, whoWrites: "'nft monitor' names the process of each change" }
+
 const byName = (family: Family): Readonly<Record<string, SetKind>> =>
-  Object.fromEntries(kindTable(family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr').map((kind) => [kind.name, kind]))
+  Object.fromEntries(
+    kindTable(family === 'IPv4' ? 'ipv4_addr' : 'ipv6_addr').map((kind) => [kind.name, { ...kind, ...own }]),
+  )
 
 /** By family, then by name; the name is the item's kind and the name of the set. The families differ in how an address is written. */
 export const setKinds: Readonly<Record<Family, Readonly<Record<string, SetKind>>>> = {

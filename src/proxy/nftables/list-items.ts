@@ -31,6 +31,12 @@ export function* listItems(
     yield* stickyItems(list, values, affinitySeconds, previous)
     return
   }
+  if (previous.items.length === 0) {
+    for (let slot = 0; slot < values.length; slot++) {
+      yield { kind: 'endpoints', key: joined(list, slot), value: values[slot] as string }
+    }
+    return
+  }
   const prefix = `${list} . `
   const before = new Map<string, number>()
   for (const { kind, key, value } of previous.items) {

@@ -37,3 +37,12 @@ export const addressValue = (list: number, flags: number): string => String((fla
 
 /** The list that a value of `services`, `nodeports` or `lists` names. */
 export const listOf = (value: string): number => Number(value) & listMask
+
+/**
+ * Lengths of the prefixes in `lb_sources` are multiples of this, each of which is a lookup for every new connection to an address with source ranges: 8 over IPv4, 32 over IPv6. A prefix
+ * of another length is up to 8 elements.
+ */
+export const prefixStep = 4
+
+/** The number that a prefix of this length stands under in `lb_sources`: bits 0–19 the list, 20–27 the length. */
+export const prefixNumber = (list: number, length: number): number => (length << 20) | list

@@ -1,7 +1,6 @@
 import type { Backend, Backends } from '../../model/endpoints.ts'
 import type { Infrastructure } from '../../model/infrastructure.ts'
 import type { Family } from '../../model/ip.ts'
-import { formatRange } from '../../model/ranges.ts'
 import { type ServiceAddress, type ServiceEntry, serviceBackends, serviceEntry } from '../../model/service-table.ts'
 import { type Finding, parseServicePortKey } from '../../model/services.ts'
 import type { Item, Plan, Previous, Subject } from '../../reconcile/types.ts'
@@ -10,7 +9,7 @@ import { LargeService, type Situation } from './large-service.ts'
 import { hairpinItem, joined, type Lists, listItems, localNote, sizeItems } from './list-items.ts'
 import { addressValue, external, externalLocal, highestList, restricted } from './number.ts'
 import { largestList } from './sizes.ts'
-import { limitSources } from './source-limit.ts'
+import { type Sources, sourceItems, sourcesOf } from './source-items.ts'
 import { chainItems, largestStickyList } from './sticky.ts'
 
 /** What all plans of one family share. */
@@ -30,12 +29,13 @@ export function planServicePort(
   const service = id && view.services.get(id.service)
   const port = service?.ports.find(({ name }) => name === id?.portName)
   if (id === undefined || service === undefined || port === undefined) {
-    return { items: [], rank: { gone: true, createdMs: 0, name: subject } }
+    return { items: [], rank: { gone: true, createdMs: 0, name: rankName(subject) } }
   }
-  const rank = { gone: false, createdMs: service.createdMs, name: subject }
-  const entry = limitSources(serviceEntry(service, port, family, infrastructure), service.ports.length)
+  const rank = { gone: false, createdMs: service.createdMs, name: rankName(subject) }
+  const entry = serviceEntry(service, port, family, infrastructure)
   if (entry.addresses.length === 0) return { items: [], refusals: entry.refusals, rank }
-  const refusals = [...entry.refusals]
+  const sources = sourcesOf(entry, service.ports.length)
+  const refusals = [...entry.refusals, ...(sources?.refusal ? [sources.refusal] : [])]
   const lists = listsOf(entry, previous)
   if (Math.max(lists.cluster ?? 0, lists.local ?? 0) > highestList) return { items: [], refusals: [tooManyLists], rank }
   const from = { nodeName: view.config.nodeName, zone: ownNode(view)?.zone }
@@ -44,12 +44,15 @@ export function planServicePort(
   const last = previous.memo instanceof LargeService ? previous.memo : undefined
   const delta = last?.next(situation)
   if (delta !== undefined) return { items: [], delta, refusals, rank, memo: last }
-  const items = planAnew(situation, family, previous, refusals)
+  const items = planAnew({ ...situation, sources }, family, previous, refusals)
   return { items, refusals, rank, memo: LargeService.of(situation, items) }
 }
 
+/** By Service, then by port, as isOlder compares: `a:http` comes before `a-b:http`. No character of a name sorts before a space. */
+const rankName = (subject: Subject): string => subject.replace(':', ' ')
+
 function planAnew(
-  { entry, lists, port, from, slices }: Situation,
+  { entry, lists, port, from, slices, sources }: Situation & { sources: Sources | undefined },
   family: Family,
   previous: Previous,
   refusals: Finding[],
@@ -57,6 +60,7 @@ function planAnew(
   const backends = cutTo(serviceBackends(slices, port, family, from), entry, refusals)
   return [
     ...addressItems(entry, lists),
+    ...(sources === undefined ? [] : sourceItems(lists.cluster as number, sources)),
     ...listItems(lists.cluster, backends.cluster, entry, previous),
     ...listItems(lists.local, backends.local, entry, previous),
     ...sizeItems(entry, lists, { cluster: backends.cluster.length, local: backends.local.length }),
@@ -91,7 +95,7 @@ function cutTo(backends: Backends, { affinitySeconds }: ServiceEntry, refusals: 
   const most = affinitySeconds > 0 ? largestStickyList : largestList
   if (backends.cluster.length <= most) return backends
   const message = `${backends.cluster.length} endpoints; the first ${most} of them are used`
-  refusals.push({ reason: 'TooManyEndpoints', message })
+  refusals.push({ reason: 'TooManyEndpoints', message, clusterWide: true })
   return { cluster: backends.cluster.slice(0, most), local: backends.local.slice(0, most) }
 }
 
@@ -106,9 +110,6 @@ function* addressItems({ addresses }: ServiceEntry, lists: Lists): Generator<Ite
     if (one.kind === 'NodePort') yield { kind: 'nodeports', key: joined(protocol, one.port), value, claim }
     else yield { kind: 'services', key: at, value, claim, ...(insideOnly && { note: localNote }) }
     if (one.kind === 'ClusterIP') yield { kind: 'cluster_ips', key: one.address, value: '' }
-    for (const range of one.sources ?? []) {
-      yield { kind: 'lb_sources', key: `${at} . ${formatRange(range)}`, value: '', claim }
-    }
   }
 }
 

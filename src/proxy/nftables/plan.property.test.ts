@@ -10,6 +10,7 @@ import { interpret, type Verdict } from './interpret.fixture.ts'
 import { setKinds } from './kinds.ts'
 import { allSubjects, nftablesPart } from './plan.ts'
 
+const runs = Number(process.env['WEFT_PROPERTY_RUNS'] ?? 200)
 const owned = Object.values(setKinds.IPv4).flatMap((kind) => (kind.owned ? [kind.name] : []))
 
 const state: fc.Arbitrary<Partial<SliceEndpoint>> = fc.constantFrom(
@@ -141,9 +142,9 @@ describe('random clusters', () => {
           life.expectRight([...clusterIPs, ...publicIPs], [30001, 30002])
         }
       }),
-      { numRuns: 200 },
+      { numRuns: runs },
     )
-  }, 60_000)
+  })
 })
 
 describe('a Service with many endpoints', () => {
@@ -196,9 +197,9 @@ describe('a Service with many endpoints', () => {
           expect(await life.reconciler.audit()).toBe(0)
         }
       }),
-      { numRuns: 120 },
+      { numRuns: Math.ceil(runs * 0.6) },
     )
-  }, 60_000)
+  })
 
   it('takes two slices, hints and an address in both of them', async () => {
     const life = new Life()

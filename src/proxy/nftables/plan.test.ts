@@ -189,6 +189,15 @@ describe('the plan of a Service port', () => {
     expect(target.items.has(`local_lists ${cluster}`)).toBe(false)
   })
 
+  it('of two of one age to the one whose name comes first, as everywhere', async () => {
+    const externalIPs = ['203.0.113.5']
+    const world = view()
+    world.services.set('default/a-b', service('a-b', { externalIPs, clusterIPs: ['10.43.0.11'] }))
+    world.services.set('default/a', service('a', { externalIPs, clusterIPs: ['10.43.0.12'] }))
+    const { reconciler } = await synced(world)
+    expect(reconciler.status().refusals.map(({ subject }) => subject)).toEqual(['default/a-b:http'])
+  })
+
   it('gives an address that two Services want to the older one, and to the other when that leaves', async () => {
     const world = view()
     world.services.set('default/young', service('young', { createdMs: 5 }))

@@ -49,7 +49,7 @@ function learn(found: readonly FoundItem[]): LearntNumber[] {
   return found.flatMap((item): LearntNumber[] => {
     const { kind, subject } = item
     if (subject === undefined || !numbered.has(kind)) return []
-    const number = listOf(item.value)
+    const number = listOf(kind === 'lb_sources' ? item.key.slice(0, item.key.indexOf(' ')) : item.value)
     if (kind !== 'local_lists')
       return [{ subject, name: item.note === localNote ? 'local' : 'cluster', number }].filter(isList)
     return [
@@ -59,8 +59,8 @@ function learn(found: readonly FoundItem[]): LearntNumber[] {
   })
 }
 
-/** Kinds that have an owner in the comment and a list in the value. */
-const numbered = new Set(['lists', 'local_lists', 'services', 'nodeports'])
+/** Kinds that have an owner in the comment, and a list in the value or the key. Sources are there although older Services have all addresses that lead to them. */
+const numbered = new Set(['lists', 'local_lists', 'services', 'nodeports', 'lb_sources'])
 
 /** An element whose number cannot be a list's is nobody's: drift. */
 const isList = ({ number }: LearntNumber): boolean => number >= 1 && number <= highestList

@@ -24,29 +24,29 @@ export function stickyChainItems(table: NftTable): FoundItem[] {
 interface Home {
   readonly table: NftTable | undefined
   /** Runs commands of nft that change the table. */
-  write(commands: string): void
+  write(commands: string): Promise<void>
 }
 
-/** Writes a batch whose elements may need chains that are not there yet, or leave chains behind that nothing leads to any longer. @throws KernelError */
-export function applyWithChains(
+/** Whether elements of the batch need chains that are not there yet, or leave chains behind that nothing leads to any longer. */
+export const needsChains = (changes: readonly Change[]): boolean =>
+  changes.some(({ item }) => item.kind === stickyChains)
+
+/** Writes a batch with such chains: nothing else may be under way. @throws KernelError */
+export async function applyWithChains(
   home: Home,
   changes: readonly Change[],
   toElement: (change: Change) => ElementChange,
-): void {
+): Promise<void> {
   const chains = changes.filter(({ item }) => item.kind === stickyChains)
   if (home.table === undefined) return
-  if (chains.length === 0) {
-    home.table.apply(changes.map(toElement))
-    return
-  }
   const { family, name } = home.table
   const seconds = (op: Change['op']): number[] =>
     chains.flatMap((change) => (change.op === op ? [Number(change.item.key)] : []))
-  const write = (commands: string[]): void => {
-    if (commands.length > 0) home.write(`${commands.join('\n')}\n`)
+  const write = async (commands: string[]): Promise<void> => {
+    if (commands.length > 0) await home.write(`${commands.join('\n')}\n`)
   }
   const chain = (one: number): string => `chain ${family} ${name} ${stickyChain(one)}`
-  write(
+  await write(
     seconds('add').flatMap((one) => [
       `add ${chain(one)}`,
       `flush ${chain(one)}`,
@@ -54,6 +54,6 @@ export function applyWithChains(
     ]),
   )
   // Writing may have opened the table anew.
-  home.table.apply(changes.filter(({ item }) => item.kind !== stickyChains).map(toElement))
-  write(seconds('delete').map((one) => `delete ${chain(one)}`))
+  await home.table.applyInBackground(changes.filter(({ item }) => item.kind !== stickyChains).map(toElement))
+  await write(seconds('delete').map((one) => `delete ${chain(one)}`))
 }

@@ -6,7 +6,7 @@ import { type AnchorKind, NatAnchor } from '../../kernel/nftables/anchor.ts'
 import { NFT_TABLE_F_DORMANT } from '../../kernel/nftables/constants.ts'
 import { type Fingerprint, fingerprint } from '../../kernel/nftables/fingerprint.ts'
 import { canOwnTables, createOwnableTable, isOwnable, ownerSocket, ownTable } from '../../kernel/nftables/ownership.ts'
-import { deleteTable, listTables, writeNft } from '../../kernel/nftables/ruleset.ts'
+import { addChain, deleteTable, listTables, writeNftInBackground } from '../../kernel/nftables/ruleset.ts'
 import { NftTable } from '../../kernel/nftables/table.ts'
 import type { SetSpec } from '../../kernel/nftables/types.ts'
 import { WeftError } from '../../model/error.ts'
@@ -63,6 +63,9 @@ export class TableHome {
   #canOwn: boolean | undefined
   readonly #anchor: NatAnchor
   #anchored: AnchorKind = 'none'
+  #building: Promise<void> | undefined
+  #closed = false
+  #disowned: Promise<void> | undefined
 
   constructor(options: TableHomeOptions) {
     this.#options = options
@@ -83,28 +86,55 @@ export class TableHome {
     return this.#socket === undefined ? this.#anchored : 'owned'
   }
 
-  /** Takes over the table that is there and just as it was written, or builds one. Says whether it is the one in use until now (or the first). */
+  /**
+   * Takes over the table that is there and just as it was written, or begins to build one: then it is there when `built` resolves. Says whether it is the one in use until now (or
+   * the first).
+   */
   prepare(): 'kept' | 'lost' {
     const prepared = this.#prepareTable()
-    if (this.#options.owner && !this.#shallOwn()) this.#anchored = this.#anchor.hold()
+    if (this.#options.owner && !this.#shallOwn([])) this.#anchored = this.#anchor.hold()
     return prepared
+  }
+
+  /** Whether prepare() began to build a table that is not there yet. */
+  get building(): boolean {
+    return this.#building !== undefined
+  }
+
+  /** Waits for the table that prepare() began to build. @throws KernelError, WeftError: then there is none */
+  async built(): Promise<void> {
+    const building = this.#building
+    await building
+    if (this.#building === building) this.#building = undefined
+  }
+
+  /** A failure to build is told no more: the next prepare() tries again. */
+  giveUpBuilding(): void {
+    this.#building = undefined
   }
 
   #prepareTable(): 'kept' | 'lost' {
     const found = this.#ours()
-    const intact = found.find((one) => this.#isIntact(one) && isOwnable(one.flags) === this.#shallOwn())
+    const shallOwn = this.#shallOwn(found)
+    const intact = found.find((one) => this.#isIntact(one) && isOwnable(one.flags) === shallOwn)
     if (intact === undefined) {
-      this.#build(new Set(found.map(({ name }) => name)))
+      this.#beginBuilding(found)
       return 'lost'
     }
     const kept = this.#name === undefined || this.#name === intact.name
     this.#use(intact.name)
     // Flushed by others in the instant before it was owned, it would be there again, and empty.
     if (this.#socket !== undefined && !this.#isIntact(intact)) {
-      this.#build(new Set(found.map(({ name }) => name)))
+      this.#beginBuilding(found)
       return 'lost'
     }
     return kept ? 'kept' : 'lost'
+  }
+
+  #beginBuilding(found: readonly OurTable[]): void {
+    this.#building = this.#build(new Set(found.map(({ name }) => name)))
+    // Whoever waits for it is told; if nobody does, the first batch finds no table.
+    this.#building.catch(() => {})
   }
 
   /** For a dry run: looks at the table that is there, if it is one to take over. Writes nothing. */
@@ -114,8 +144,10 @@ export class TableHome {
   }
 
   /** Removes those of our tables that are not in use. */
-  removeOthers(): void {
+  async removeOthers(): Promise<void> {
     const { rules, namespace } = this.#options
+    // Until then the old one belongs to its own socket.
+    await this.#disowned
     for (const { name } of this.#ours()) {
       if (name !== this.#name) deleteTable(rules.family, name, namespace, this.#socket)
     }
@@ -125,52 +157,58 @@ export class TableHome {
    * Runs commands of nft that change the table in use, for what is not written as elements. While they run the table belongs to nobody, since nft's own socket could
    * not write else. @throws KernelError
    */
-  write(commands: string): void {
+  async write(commands: string): Promise<void> {
     const { namespace } = this.#options
-    const name = this.#name
-    if (this.#socket === undefined || name === undefined) return writeNft(commands, namespace)
-    this.#disown()
+    const [name, socket] = [this.#name, this.#socket]
+    if (socket === undefined || name === undefined) return writeNftInBackground(commands, namespace)
+    this.#socket = undefined
+    await socket.closeInBackground()
     try {
-      writeNft(commands, namespace)
+      await writeNftInBackground(commands, namespace)
     } finally {
       this.#name = undefined
-      this.#use(name)
+      if (!this.#closed) this.#use(name)
     }
   }
 
   /** Leaves the table to the next agent, as the end of the process does. */
   close(): void {
-    this.#disown()
+    this.#closed = true
+    this.#socket?.close()
+    this.#socket = undefined
     this.#anchor.close()
     this.#table = undefined
     this.#name = undefined
   }
 
-  #shallOwn(): boolean {
+  /** A table that can be owned shows that this kernel has such tables. */
+  #shallOwn(found: readonly OurTable[]): boolean {
     const { owner, rules, namespace } = this.#options
-    this.#canOwn ??= owner && canOwnTables(rules.family, namespace)
+    this.#canOwn ??= owner && (found.some(({ flags }) => isOwnable(flags)) || canOwnTables(rules.family, namespace))
     return this.#canOwn
   }
 
-  #build(used: ReadonlySet<TableName>): void {
+  /** What others see of it meanwhile is a table without rules. */
+  async #build(used: ReadonlySet<TableName>): Promise<void> {
     const { rules, namespace } = this.#options
     // Both names taken and neither right: the one in use until now is the better one to stand by while the other is rebuilt.
     const name = tableNames.find((candidate) => !used.has(candidate)) ?? otherTable(this.#name ?? tableNames[0])
     if (used.has(name)) deleteTable(rules.family, name, namespace, this.#socket)
     const comment = markText(this.#mark)
-    if (this.#shallOwn()) {
+    if (this.#shallOwn([])) {
       createOwnableTable(rules.family, name, comment, namespace)
-      writeNft(rules.commands(name), namespace)
+      await writeNftInBackground(rules.commands(name), namespace)
     } else {
-      writeNft(rules.text(name, comment), namespace)
+      await writeNftInBackground(rules.text(name, comment), namespace)
     }
-    writeNft(`add chain ${rules.family} ${name} ${sealPrefix}${this.#rulesOf(name).hash}\n`, namespace)
+    if (this.#closed) return
+    addChain(rules.family, name, sealPrefix + this.#rulesOf(name).hash, namespace)
     this.#use(name)
   }
 
   #use(name: TableName): void {
     if (this.#name === name && this.#table !== undefined) return
-    if (this.#shallOwn()) this.#own(name)
+    if (this.#shallOwn([])) this.#own(name)
     this.#name = name
     this.#table = this.#open(name)
   }
@@ -186,13 +224,8 @@ export class TableHome {
       if (isPermission(error)) throw ownedByOthers(rules.family, name, error)
       throw error
     }
-    this.#disown()
+    this.#disowned = this.#socket?.closeInBackground()
     this.#socket = socket
-  }
-
-  #disown(): void {
-    this.#socket?.close()
-    this.#socket = undefined
   }
 
   /** Our tables, newest layout or not. @throws WeftError if one belongs to another cluster. */
