@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { boundHeap, collectGarbageOfStart } from '../../src/agent/memory.ts'
 import { makeView } from '../../src/agent/sources.ts'
 import type { EndpointSlice } from '../../src/model/endpoints.ts'
@@ -11,6 +12,10 @@ export interface Loaded {
   fullSyncSeconds: number
   /** Time that the main thread was on a core in it: what the figure above would be on a machine without other work. */
   fullSyncOnCoreSeconds: number
+  /** Time that it was ready to run and had no core in it: other work on the machine, and this process's own other threads. */
+  fullSyncCorelessSeconds: number
+  /** The longest time in it in which nothing else could run on the event loop. */
+  longestTurnMs: number
   items: number
   residentMB: number
 }
@@ -29,10 +34,13 @@ export async function inProcessWorker(services: number, endpoints: number): Prom
     Array.from({ length: services }, (_, i) => [`default/s${i}-1`, slice(i, endpoints, 0)] as const),
   )
   const proxy = nftablesProxy({ view, family: 'IPv4', clusterUid: 'bench' })
-  const [from, onCoreFrom] = [performance.now(), onCoreSeconds()]
+  const turns = monitorEventLoopDelay({ resolution: 1 })
+  turns.enable()
+  const [from, before] = [performance.now(), schedulerSeconds()]
   await proxy.start()
   const fullSyncSeconds = (performance.now() - from) / 1000
-  const fullSyncOnCoreSeconds = onCoreSeconds() - onCoreFrom
+  const after = schedulerSeconds()
+  turns.disable()
   let acknowledged: () => void = () => {}
   let first = 3
   proxy.follow((subjects) => {
@@ -62,7 +70,9 @@ export async function inProcessWorker(services: number, endpoints: number): Prom
   })
   const loaded: Loaded = {
     fullSyncSeconds,
-    fullSyncOnCoreSeconds,
+    fullSyncOnCoreSeconds: after.onCore - before.onCore,
+    fullSyncCorelessSeconds: after.coreless - before.coreless,
+    longestTurnMs: turns.max / 1e6,
     items: proxy.reconciler.status().items,
     residentMB: Math.round(process.memoryUsage.rss() / 1e6),
   }
@@ -70,8 +80,11 @@ export async function inProcessWorker(services: number, endpoints: number): Prom
   process.on('disconnect', () => process.exit())
 }
 
-/** Of this thread: first field of /proc/thread-self/schedstat (kernel: Documentation/scheduler/sched-stats.rst), in nanoseconds there. */
-const onCoreSeconds = (): number => Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]) / 1e9
+/** Of this thread: the first two fields of /proc/thread-self/schedstat (kernel: Documentation/scheduler/sched-stats.rst), in nanoseconds there. */
+function schedulerSeconds(): { onCore: number; coreless: number } {
+  const [onCore = 0, coreless = 0] = readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ').map(Number)
+  return { onCore: onCore / 1e9, coreless: coreless / 1e9 }
+}
 
 const service = (index: number): Service => ({
   namespace: 'default',

@@ -69,17 +69,28 @@ type Result = Loaded & {
 function table(results: readonly Result[]): string {
   const lines = [
     `Services in nftables mode, objects fed in process; ${cpus().length} cores, Linux ${release()}, Node ${process.version}`,
-    ['SERVICES', 'ENDPOINTS', 'ITEMS', 'FULL SYNC s', 'ON CORE s', 'CHANGE p50 ms', 'CHANGE p99 ms', 'RSS MB']
+    [
+      'SERVICES',
+      'ITEMS',
+      'FULL SYNC s',
+      'ON CORE s',
+      'CORELESS s',
+      'TURN ms',
+      'CHANGE p50 ms',
+      'CHANGE p99 ms',
+      'RSS MB',
+    ]
       .map(pad)
       .join(''),
   ]
   for (const one of results) {
     const cells = [
       one.services,
-      one.services * one.endpoints,
       one.items,
       one.fullSyncSeconds.toFixed(3),
       one.fullSyncOnCoreSeconds.toFixed(3),
+      one.fullSyncCorelessSeconds.toFixed(3),
+      one.longestTurnMs.toFixed(1),
       one.changeP50Ms.toFixed(3),
       one.changeP99Ms.toFixed(3),
       one.residentMB,

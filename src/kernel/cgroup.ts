@@ -66,7 +66,7 @@ function childrenOf(directory: string): string[] {
     const entries = readdirSync(directory, { withFileTypes: true })
     return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(directory, name))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    if (isGone(error)) return []
     throw error
   }
 }
@@ -75,33 +75,49 @@ function readGone(file: string): string {
   try {
     return readFileSync(file, 'utf8')
   } catch (error) {
-    if (['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')) return ''
+    if (isGone(error)) return ''
     throw error
   }
 }
 
+const isGone = (error: unknown): boolean => ['ENOENT', 'ENODEV'].includes((error as NodeJS.ErrnoException).code ?? '')
+
 /**
  * SIGKILL to every process in the group and below, then removes the groups. Processes forked meanwhile are caught too (cgroup.kill, kernel 5.14).
- * No error when the group is not there. @throws WeftError CGROUP_NOT_EMPTY when a process does not die within 10 s
+ * No error when the group is not there, or somebody else removes it meanwhile. @throws WeftError CGROUP_NOT_EMPTY when a process does not die within 10 s
  */
 export async function killCgroup(path: string): Promise<void> {
   const directory = directoryOf(path)
-  if (!existsSync(directory)) return
-  writeFileSync(join(directory, 'cgroup.kill'), '1')
   const deadline = performance.now() + KILL_TIMEOUT_MS
-  while (isPopulated(directory)) {
+  while (existsSync(directory)) {
+    // Again and again: somebody may join meanwhile.
+    killAll(directory)
+    if (!isPopulated(directory) && removeTree(directory)) return
     if (performance.now() > deadline) throw stuck(directory)
     await sleep(KILL_POLL_MS)
   }
-  removeTree(directory)
+}
+
+function killAll(directory: string): void {
+  try {
+    writeFileSync(join(directory, 'cgroup.kill'), '1')
+  } catch (error) {
+    if (!isGone(error)) throw error
+  }
 }
 
 const isPopulated = (directory: string): boolean => readGone(join(directory, 'cgroup.events')).includes('populated 1')
 
-/** Depth first: a group with groups below cannot be removed. */
-function removeTree(directory: string): void {
-  for (const child of childrenOf(directory)) removeTree(child)
-  rmdirSync(directory)
+/** Depth first: a group with groups below cannot be removed. @returns false if somebody has just joined one of them */
+function removeTree(directory: string): boolean {
+  for (const child of childrenOf(directory)) if (!removeTree(child)) return false
+  try {
+    rmdirSync(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false
+    if (!isGone(error)) throw error
+  }
+  return true
 }
 
 const stuck = (directory: string): WeftError =>

@@ -73,6 +73,8 @@ const prototypesOfNftables: Record<keyof LibNftables, string> = {
   nft_run_cmd_from_buffer: 'int nft_run_cmd_from_buffer(void *context, const char *text)',
 }
 
+const backgroundStackBytes = 2 << 20
+
 let koffiModule: typeof Koffi | undefined
 let loadedLibc: Libc | undefined
 let loadedNftables: LibNftables | null | undefined
@@ -81,6 +83,8 @@ function koffi(): typeof Koffi {
   if (koffiModule) return koffiModule
   try {
     koffiModule = createRequire(import.meta.url)('koffi') as typeof Koffi
+    // nft's parser needs more than koffi's 128 KiB on a thread beside the event loop; what is not touched costs nothing.
+    koffiModule.config({ async_stack_size: backgroundStackBytes })
     return koffiModule
   } catch (cause) {
     throw new WeftError('the package koffi, through which Weft calls the kernel, does not load', {
@@ -117,12 +121,21 @@ export function trimMalloc(): void {
  * A call of libc on a thread of libuv's pool, for those that may take long; buffers must not be touched until it is done. errno is lost: where the result is negative,
  * make the call again by `libc()`.
  */
-export function libcInBackground<K extends keyof Libc>(name: K, ...args: Parameters<Libc[K]>): Promise<number> {
+export const libcInBackground = <K extends keyof Libc>(name: K, ...args: Parameters<Libc[K]>): Promise<number> =>
+  inBackground<number>(libc()[name], args)
+
+/** A call of libnftables on a thread of libuv's pool, which is in the process's own network namespace. Nobody else may use the context meanwhile. */
+export const nftablesInBackground = <K extends 'nft_run_cmd_from_buffer' | 'nft_ctx_free'>(
+  library: LibNftables,
+  name: K,
+  ...args: Parameters<LibNftables[K]>
+): Promise<ReturnType<LibNftables[K]>> => inBackground(library[name], args)
+
+function inBackground<T>(call: unknown, args: readonly unknown[]): Promise<T> {
   type Asynchronous = { async(...args: unknown[]): void }
   return new Promise((resolve, reject) => {
-    const done = (error: Error | null, result: number): void => (error ? reject(error) : resolve(result))
-    const call = libc()[name] as unknown as Asynchronous
-    call.async(...args, done)
+    const done = (error: Error | null, result: T): void => (error ? reject(error) : resolve(result))
+    ;(call as Asynchronous).async(...args, done)
   })
 }
 

@@ -14,7 +14,8 @@ it('finds the ports at which processes of a name listen, over both families', as
   )
   const ports = servers.map((server) => (server.address() as AddressInfo).port)
   expect(listeningPorts(own)).toEqual(expect.arrayContaining(ports))
-  expect(await listeningPortsGently(own)).toEqual(listeningPorts(own))
+  // Others of the name come and go.
+  expect(await listeningPortsGently(own)).toEqual(expect.arrayContaining(ports))
   expect(listeningPorts('no-such-command')).toEqual([])
   for (const server of servers) server.close()
 })

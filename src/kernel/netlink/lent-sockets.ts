@@ -28,7 +28,7 @@ export function borrowSocket(protocol: number, namespace?: NetworkNamespace): Lo
     isOut = false
     // Of a namespace that was closed meanwhile there is another list, or none.
     if (clean && idle === idleOf(protocol, namespace) && idle.length < mostKept) idle.push(socket)
-    else socket.closeInBackground()
+    else void socket.closeInBackground()
   }
   return { socket, giveBack }
 }

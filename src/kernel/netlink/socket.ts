@@ -94,6 +94,7 @@ export class NetlinkSocket implements NetlinkChannel {
    * Nothing else may use the socket meanwhile. @throws KernelError
    */
   async sendInBackground(bytes: Buffer, length: number): Promise<void> {
+    this.#allowSend(length)
     if ((await libcInBackground('send', this.#fd, bytes, length, 0)) < 0) this.send(bytes, length)
   }
 
@@ -130,11 +131,11 @@ export class NetlinkSocket implements NetlinkChannel {
     this.#fd = -1
   }
 
-  /** On a thread of libuv's pool, for sockets whose close may wait for the kernel. */
-  closeInBackground(): void {
+  /** On a thread of libuv's pool, for sockets whose close may wait for the kernel. Resolves when it is closed. */
+  async closeInBackground(): Promise<void> {
     const fd = this.#fd
     this.#fd = -1
-    if (fd >= 0) void libcInBackground('close', fd).catch(() => {})
+    if (fd >= 0) await libcInBackground('close', fd).catch(() => {})
   }
 
   /** Without a port of its own a socket counts as the kernel's, which gets no copy of what the kernel multicasts (do_one_broadcast). */

@@ -87,7 +87,7 @@ function holdLegacy(family: Family, ns: NetworkNamespace | undefined): boolean {
   }
 }
 
-function hasLegacy(family: Family, ns: NetworkNamespace | undefined): boolean {
+export function hasLegacy(family: Family, ns: NetworkNamespace | undefined): boolean {
   try {
     return iptables(legacyCommand(family), ['-t', 'nat', '-C', 'PREROUTING', ...legacyRule], ns) !== undefined
   } catch (error) {

@@ -1,9 +1,9 @@
 import { errnoValues, KernelError } from '../errors.ts'
 import { MessageWriter } from '../netlink/codec.ts'
-import { type Answer, drainAnswers, type NetlinkChannel } from '../netlink/socket.ts'
+import { type Answer, drainAnswers, type NetlinkChannel, type NetlinkSocket } from '../netlink/socket.ts'
 import * as c from './constants.ts'
 import { beginMessage } from './nfgenmsg.ts'
-import { noteOwnWrites } from './own-writes.ts'
+import { beginOwnWrite, noteOwnWrites } from './own-writes.ts'
 import type { Family } from './types.ts'
 
 /** A piece of a batch: one message and the changes that it carries. */
@@ -27,7 +27,7 @@ const KEPT_BYTES = 1 << 20
  */
 export class Batch {
   readonly writer = new MessageWriter()
-  readonly #socket: NetlinkChannel
+  #socket: NetlinkChannel
   readonly #countedBy: NetlinkChannel
   readonly #pieces: Piece[] = []
   /** Where each change starts in the buffer. */
@@ -41,8 +41,9 @@ export class Batch {
     this.#countedBy = countedBy
   }
 
-  /** Starts over. `messages` is how many there can be at most. */
-  begin(messages: number): void {
+  /** Starts over. `messages` is how many there can be at most; `socket` is where it goes out from now on. */
+  begin(messages: number, socket = this.#socket): void {
+    this.#socket = socket
     if (this.writer.bytes.length > KEPT_BYTES) this.writer.shrink()
     this.writer.position = 0
     this.#pieces.length = 0
@@ -73,17 +74,44 @@ export class Batch {
 
   /** Sends and reads the verdict. @throws KernelError with `failed` */
   commit(operation: string, where: string): void {
+    if (!this.#close()) return
+    this.#socket.send(this.writer.bytes, this.writer.position)
+    this.#judge(drainAnswers(this.#socket), operation, where)
+    noteOwnWrites(this.#countedBy, 1)
+  }
+
+  /**
+   * Like `commit`, but the kernel works beside the event loop. The socket is the one that the batch was begun for, and serves nothing else meanwhile.
+   * @throws KernelError with `failed`
+   */
+  async commitInBackground(socket: NetlinkSocket, operation: string, where: string): Promise<void> {
+    if (!this.#close()) return
+    const ended = beginOwnWrite(this.#countedBy)
+    let committed = false
+    try {
+      await socket.sendInBackground(this.writer.bytes, this.writer.position)
+      this.#judge(drainAnswers(socket), operation, where)
+      committed = true
+    } finally {
+      ended(committed)
+    }
+  }
+
+  /** False: there is nothing in it. */
+  #close(): boolean {
     const last = this.#pieces.at(-1)
-    if (last === undefined) return
+    if (last === undefined) return false
     this.writer.addFlags(last.at, c.NLM_F_ACK)
     this.#edge(c.NFNL_MSG_BATCH_END)
-    this.#socket.send(this.writer.bytes, this.writer.position)
-    const { answers, lost } = drainAnswers(this.#socket)
+    return true
+  }
+
+  #judge({ answers, lost }: { answers: readonly Answer[]; lost: boolean }, operation: string, where: string): void {
     const mine = answers.filter(({ sequence }) => sequence >= this.#firstSequence && sequence < this.#sequence)
     const errors = mine.filter(({ errno }) => errno !== 0)
     if (errors.length > 0) throw this.#refusal(errors, operation, where)
-    if (!mine.some(({ sequence }) => sequence === last.sequence)) throw unknown(operation, where, lost)
-    noteOwnWrites(this.#countedBy, 1)
+    const last = this.#pieces.at(-1)
+    if (!mine.some(({ sequence }) => sequence === last?.sequence)) throw unknown(operation, where, lost)
   }
 
   #edge(type: number): void {

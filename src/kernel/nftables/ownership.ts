@@ -4,7 +4,6 @@ import type { NetworkNamespace } from '../network-namespace.ts'
 import { probeTable } from '../names.ts'
 import { Batch } from './batch.ts'
 import * as c from './constants.ts'
-import { deleteTable } from './ruleset.ts'
 import type { Family } from './types.ts'
 
 const both = c.NFT_TABLE_F_OWNER | c.NFT_TABLE_F_PERSIST
@@ -30,18 +29,35 @@ export function createOwnableTable(family: Family, name: string, comment: string
     newTable(sharedSocket(c.NETLINK_NETFILTER, ns), { family, name, comment, flags: c.NFT_TABLE_F_PERSIST }, ns)
     return true
   } catch (error) {
-    if (error instanceof KernelError && unknownFlag.has(errnoName(error.errno))) return false
+    if (isUnknownFlag(error)) return false
     throw error
   }
 }
 
-/** Whether this kernel has tables that can be owned and outlive their owner. Makes one and removes it. @throws KernelError EPERM */
+/**
+ * Whether this kernel has tables that can be owned and outlive their owner. Makes one and removes it in one transaction, so that none is ever seen. Where it has not, the kernel waits
+ * some milliseconds for an RCU grace period (nf_tables_abort). @throws KernelError EPERM
+ */
 export function canOwnTables(family: Family, ns?: NetworkNamespace): boolean {
-  deleteTable(family, probeTable, ns)
-  if (!createOwnableTable(family, probeTable, 'weft', ns)) return false
-  deleteTable(family, probeTable, ns)
-  return true
+  const socket = sharedSocket(c.NETLINK_NETFILTER, ns)
+  const batch = new Batch(socket)
+  batch.begin(2)
+  writeTable(batch, { family, name: probeTable, flags: c.NFT_TABLE_F_PERSIST, comment: 'weft', mayBeThere: true })
+  const where = `table ${family} ${probeTable}`
+  const message = batch.beginMessage(c.NFT_MSG_DELTABLE, 0, family, where)
+  batch.writer.string(c.NFTA_TABLE_NAME, probeTable)
+  batch.endMessage(message)
+  try {
+    batch.commit('probe', where)
+    return true
+  } catch (error) {
+    if (isUnknownFlag(error)) return false
+    throw error
+  }
 }
+
+const isUnknownFlag = (error: unknown): boolean =>
+  error instanceof KernelError && unknownFlag.has(errnoName(error.errno))
 
 /**
  * Takes an ownable table: from now on only this socket changes it, and a `flush ruleset` of others passes it over. Once a socket: again would change nothing, and be
@@ -59,22 +75,25 @@ interface NewTable {
   flags: number
   /** Absent: the table must be there. */
   comment?: string
+  mayBeThere?: true
 }
 
 function newTable(socket: NetlinkSocket, table: NewTable, ns: NetworkNamespace | undefined): void {
-  const { family, name, flags, comment } = table
-  const where = `table ${family} ${name}`
   const batch = new Batch(socket, sharedSocket(c.NETLINK_NETFILTER, ns))
   batch.begin(1)
-  const create = comment === undefined ? 0 : c.NLM_F_CREATE | c.NLM_F_EXCL
-  const message = batch.beginMessage(c.NFT_MSG_NEWTABLE, create, family, where)
+  writeTable(batch, table)
+  batch.commit(table.comment === undefined ? 'own' : 'create', `table ${table.family} ${table.name}`)
+}
+
+function writeTable(batch: Batch, { family, name, flags, comment, mayBeThere }: NewTable): void {
+  const create = comment === undefined ? 0 : c.NLM_F_CREATE | (mayBeThere ? 0 : c.NLM_F_EXCL)
+  const message = batch.beginMessage(c.NFT_MSG_NEWTABLE, create, family, `table ${family} ${name}`)
   batch.writer.string(c.NFTA_TABLE_NAME, name)
   const at = batch.writer.beginAttribute(c.NFTA_TABLE_FLAGS)
   batch.writer.u32be(flags)
   batch.writer.endAttribute(at)
   if (comment !== undefined) writeComment(batch, comment)
   batch.endMessage(message)
-  batch.commit(comment === undefined ? 'own' : 'create', where)
 }
 
 function writeComment({ writer }: Batch, comment: string): void {

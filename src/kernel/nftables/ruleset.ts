@@ -1,14 +1,14 @@
 import { spawnSync } from 'node:child_process'
 import { WeftError } from '../../model/error.ts'
 import { errnoFromText, isNotFound, KernelError } from '../errors.ts'
-import { type LibNftables, libnftables } from '../ffi.ts'
+import { type LibNftables, libnftables, nftablesInBackground } from '../ffi.ts'
 import type { AttributeReader } from '../netlink/codec.ts'
 import { type NetlinkSocket, sharedSocket } from '../netlink/socket.ts'
 import type { NetworkNamespace } from '../network-namespace.ts'
 import { Batch } from './batch.ts'
 import * as c from './constants.ts'
 import { readComment } from './elements.ts'
-import { noteOwnWrites, ownWrites } from './own-writes.ts'
+import { beginOwnWrite, isWriting, noteOwnWrites, ownWrites, ownWritesKnown } from './own-writes.ts'
 import { dumpNow, eachObject, get } from './request.ts'
 import type { Family } from './types.ts'
 
@@ -21,15 +21,53 @@ export function generation(ns?: NetworkNamespace): number {
   })
 }
 
-/** Changes whenever somebody other than this process has written, and never by what it writes itself through Batch or writeNft. */
+/** Changes whenever somebody other than this process has written, and never by what it writes itself through Batch or writeNft. Not to be told while it `isWritingBeside`. */
 export const foreignWrites = (ns?: NetworkNamespace): number =>
   generation(ns) - ownWrites(sharedSocket(c.NETLINK_NETFILTER, ns))
 
+/** Whether a transaction of this process is under way beside the event loop. */
+export const isWritingBeside = (ns?: NetworkNamespace): boolean => isWriting(sharedSocket(c.NETLINK_NETFILTER, ns))
+
+/** `foreignWrites` as soon as it can be told. */
+export async function foreignWritesSoon(ns?: NetworkNamespace): Promise<number> {
+  await ownWritesKnown(sharedSocket(c.NETLINK_NETFILTER, ns))
+  return foreignWrites(ns)
+}
+
 /** runNft for commands that change something: counted as this process's own. */
 export function writeNft(text: string, ns?: NetworkNamespace): void {
-  const before = generation(ns)
   runNft(text, ns)
-  noteOwnWrites(sharedSocket(c.NETLINK_NETFILTER, ns), generation(ns) - before)
+  noteOwnWrites(sharedSocket(c.NETLINK_NETFILTER, ns), 1)
+}
+
+/**
+ * writeNft beside the event loop, one after the other: parsing hundreds of rules takes nft tens of milliseconds. In another namespace than the process's own, or without the
+ * library, it is done at once instead.
+ */
+export async function writeNftInBackground(text: string, ns?: NetworkNamespace): Promise<void> {
+  const library = libnftables()
+  if (library === undefined || ns !== undefined) return writeNft(text, ns)
+  const before = inTurn
+  const mine = before.then(() => writeBeside(library, text))
+  inTurn = mine.catch(() => {})
+  await mine
+}
+
+let inTurn: Promise<void> = Promise.resolve()
+
+async function writeBeside(library: LibNftables, text: string): Promise<void> {
+  const ended = beginOwnWrite(sharedSocket(c.NETLINK_NETFILTER))
+  const context = library.nft_ctx_new(NFT_CTX_DEFAULT)
+  let failed = true
+  try {
+    library.nft_ctx_buffer_output(context)
+    library.nft_ctx_buffer_error(context)
+    failed = (await nftablesInBackground(library, 'nft_run_cmd_from_buffer', context, text)) !== 0
+    if (failed) throw refusal(library.nft_ctx_get_error_buffer(context))
+  } finally {
+    ended(!failed)
+    freeContext(library, context)
+  }
 }
 
 export interface Table {
@@ -83,6 +121,18 @@ export function deleteTable(family: Family, name: string, ns?: NetworkNamespace,
   }
 }
 
+/** Adds a chain without a hook and without rules, in a transaction of its own. One that is there is left. @throws KernelError */
+export function addChain(family: Family, table: string, chain: string, ns?: NetworkNamespace): void {
+  const where = `chain ${family} ${table} ${chain}`
+  const batch = new Batch(sharedSocket(c.NETLINK_NETFILTER, ns))
+  batch.begin(1)
+  const message = batch.beginMessage(c.NFT_MSG_NEWCHAIN, c.NLM_F_CREATE, family, where)
+  batch.writer.string(c.NFTA_CHAIN_TABLE, table)
+  batch.writer.string(c.NFTA_CHAIN_NAME, chain)
+  batch.endMessage(message)
+  batch.commit('add', where)
+}
+
 export interface NftOptions {
   /** Answers of `list` come as JSON (libnftables-json(5)). */
   json?: boolean
@@ -98,12 +148,12 @@ const NFT_CTX_OUTPUT_JSON = 1 << 4
  */
 export function runNft(text: string, ns?: NetworkNamespace, options: NftOptions = {}): string {
   const library = libnftables()
-  const call = (): string => (library ? runLibrary(library, text, options) : runCommand(text, options))
+  const call = (): string => (library ? runLibrary(library, text, options, ns) : runCommand(text, options))
   return ns ? ns.run(call) : call()
 }
 
 /** A context of its own for each call: contexts keep a cache and a socket, and the socket stays in the namespace where it was opened. */
-function runLibrary(library: LibNftables, text: string, options: NftOptions): string {
+function runLibrary(library: LibNftables, text: string, options: NftOptions, ns: NetworkNamespace | undefined): string {
   const context = library.nft_ctx_new(NFT_CTX_DEFAULT)
   try {
     library.nft_ctx_buffer_output(context)
@@ -113,9 +163,21 @@ function runLibrary(library: LibNftables, text: string, options: NftOptions): st
     if (failed) throw refusal(library.nft_ctx_get_error_buffer(context))
     return library.nft_ctx_get_output_buffer(context)
   } finally {
-    library.nft_ctx_free(context)
+    freeContext(library, context, ns)
   }
 }
+
+/**
+ * Beside the event loop, and a while later: it closes a socket of nfnetlink, which waits until what was deleted just now is destroyed (netlink/lent-sockets.ts), and no transaction is
+ * made meanwhile. In another namespace at once, which it would keep alive.
+ */
+function freeContext(library: LibNftables, context: unknown, ns?: NetworkNamespace): void {
+  const free = (): void => void nftablesInBackground(library, 'nft_ctx_free', context).catch(() => {})
+  if (ns === undefined) setTimeout(free, freeAfterMs).unref()
+  else free()
+}
+
+const freeAfterMs = 2000
 
 const COMMAND_OUTPUT_BYTES = 256 << 20
 

@@ -13,7 +13,16 @@ import {
   remove,
 } from './conformance.ts'
 import { FakeNftTable } from './fake.ts'
-import { deleteTable, generation, listTables, runCommand, runNft } from './ruleset.ts'
+import {
+  deleteTable,
+  foreignWrites,
+  foreignWritesSoon,
+  generation,
+  isWritingBeside,
+  listTables,
+  runCommand,
+  runNft,
+} from './ruleset.ts'
 import { NftTable } from './table.ts'
 
 const root = process.getuid?.() === 0
@@ -81,6 +90,30 @@ describe.skipIf(!root)('kernel (needs root)', () => {
     expect(listed).toContain('elements = { 10.42.0.0/16 }')
     expect(listed).toContain('1.2.3.4 . tcp . 80 . 10.0.0.0/8')
     expect(listed).toContain('elements = { "eth0" }')
+  })
+
+  it('makes transactions beside the event loop in turn, and counts them as its own', async () => {
+    const table = make()
+    const before = await foreignWritesSoon(namespace)
+    const piece = (n: number) => Array.from({ length: 500 }, (_, i) => add('endpoints', `${n} . ${i}`, '10.0.0.1 . 80'))
+    const made: number[] = []
+    const all = [1, 2, 3].map((n) => table.applyInBackground(piece(n)).then(() => made.push(n)))
+    await Promise.all(all)
+    expect(made).toEqual([1, 2, 3])
+    expect(isWritingBeside(namespace)).toBe(false)
+    expect(foreignWrites(namespace)).toBe(before)
+    expect(await contents(table, 'endpoints')).toHaveLength(1500)
+  })
+
+  it('names what is refused beside the event loop too, and makes what was asked for after it', async () => {
+    const table = make()
+    const refused = table.applyInBackground([add('lists', '1', '1'), remove('lists', '2')])
+    const impossible = table.applyInBackground([add('lists', 'x', '1')])
+    const after = table.applyInBackground([add('lists', '3', '1')])
+    await expect(refused).rejects.toMatchObject({ errnoName: 'ENOENT', failed: [1] })
+    await expect(impossible).rejects.toMatchObject({ code: 'NFT_ELEMENT_INVALID' })
+    await after
+    expect((await contents(table, 'lists')).map(({ key }) => key)).toEqual(['3'])
   })
 
   it('matches packets by the intervals it wrote', async () => {

@@ -1,6 +1,6 @@
 import { WeftError } from '../../model/error.ts'
 import { isNotFound } from '../errors.ts'
-import { borrowSocket } from '../netlink/lent-sockets.ts'
+import { borrowSocket, type Loan } from '../netlink/lent-sockets.ts'
 import { type NetlinkSocket, sharedSocket } from '../netlink/socket.ts'
 import type { NetworkNamespace } from '../network-namespace.ts'
 import { Batch } from './batch.ts'
@@ -10,6 +10,9 @@ import { breathe, dumpBreathing, dumpNow, eachObject, get } from './request.ts'
 import { readTable } from './ruleset.ts'
 import { countRuns, runs, writeRun } from './runs.ts'
 import type { Element, ElementChange, ElementTable, Family, TableInfo, TableOptions } from './types.ts'
+
+const operation = 'change elements of'
+const mostSpare = 2
 
 /**
  * The data of one table of nf_tables, by raw netlink. The table, its sets and rules are made elsewhere (ruleset.ts, as text); this reads and writes elements.
@@ -22,6 +25,9 @@ export class NftTable implements ElementTable {
   readonly #owner: NetlinkSocket | undefined
   readonly #shapes: ReadonlyMap<string, SetShape>
   #batch: Batch | undefined
+  /** For transactions beside the event loop: one that the kernel has, and one that is being written. */
+  readonly #spare: Batch[] = []
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(options: TableOptions) {
     this.family = options.family
@@ -39,12 +45,44 @@ export class NftTable implements ElementTable {
     if (changes.length === 0) return
     const shared = sharedSocket(c.NETLINK_NETFILTER, this.#namespace)
     this.#batch ??= new Batch(this.#owner ?? shared, shared)
-    const batch = this.#batch
-    batch.begin(countRuns(changes) + changes.length)
+    this.#write(this.#batch, changes)
+    this.#batch.commit(operation, this.#where())
+  }
+
+  /**
+   * Like `apply`, with the kernel's work beside the event loop: for thousands of changes. May be called again before the first call has answered: transactions are made in turn, and
+   * while the kernel makes one the next is put into bytes. Do not call `apply` meanwhile.
+   */
+  async applyInBackground(changes: readonly ElementChange[]): Promise<void> {
+    if (changes.length === 0) return
+    const { socket, giveBack } = this.#lonelySocket()
+    const batch = this.#spare.pop() ?? new Batch(socket, sharedSocket(c.NETLINK_NETFILTER, this.#namespace))
+    const before = this.#turn
+    let done = (): void => {}
+    this.#turn = new Promise((resolve) => (done = resolve))
+    try {
+      this.#write(batch, changes, socket)
+      await before
+      await batch.commitInBackground(socket, operation, this.#where())
+    } finally {
+      await before
+      done()
+      giveBack(true)
+      if (this.#spare.length < mostSpare) this.#spare.push(batch)
+    }
+  }
+
+  #write(batch: Batch, changes: readonly ElementChange[], socket?: NetlinkSocket): void {
+    batch.begin(countRuns(changes) + changes.length, socket)
     for (const run of runs(changes)) {
       writeRun(batch, this, this.#shape((changes[run.first] as ElementChange).element.set), changes, run)
     }
-    batch.commit('change elements of', this.#where())
+  }
+
+  /** The owner's alone may change the table; else one that nobody asks anything through meanwhile. */
+  #lonelySocket(): Loan {
+    if (this.#owner !== undefined) return { socket: this.#owner, giveBack: () => {} }
+    return borrowSocket(c.NETLINK_NETFILTER, this.#namespace)
   }
 
   /**

@@ -48,6 +48,7 @@ export const IFLA_VXLAN_LOCAL = 4
 export const IFLA_VXLAN_LEARNING = 7
 export const IFLA_VXLAN_PORT = 15
 export const IFLA_VXLAN_LOCAL6 = 17
+export const IFLA_GENEVE_PORT = 5
 
 export const IFF_UP = 0x1
 /** The other end, or the cable, is there too. */

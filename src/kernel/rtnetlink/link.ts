@@ -132,7 +132,18 @@ function readInfo(info: AttributeReader, link: Link): void {
   while (info.next()) {
     if (info.type === c.IFLA_INFO_KIND) link.kind = info.string()
     else if (info.type === c.IFLA_INFO_DATA && link.kind === 'vxlan') link.vxlan = readVxlan(info.nested())
+    else if (info.type === c.IFLA_INFO_DATA && link.kind === 'geneve') readGeneve(info.nested(), link)
   }
+}
+
+function readGeneve(data: AttributeReader, link: Link): void {
+  while (data.next()) if (data.type === c.IFLA_GENEVE_PORT) link.genevePort = readPort(data)
+}
+
+/** In network order, as tunnels have theirs. */
+function readPort(data: AttributeReader): number {
+  if (data.end - data.start !== 2) throw new WireError('attribute', data.start, 'is not a port')
+  return data.bytes.readUInt16BE(data.start)
 }
 
 function readVxlan(data: AttributeReader): VxlanSettings {
@@ -142,10 +153,7 @@ function readVxlan(data: AttributeReader): VxlanSettings {
     else if (data.type === c.IFLA_VXLAN_LINK) vxlan.devIndex = data.u32()
     else if (data.type === c.IFLA_VXLAN_LEARNING) vxlan.learning = data.bytes[data.start] === 1 && data.end > data.start
     else if (data.type === c.IFLA_VXLAN_LOCAL || data.type === c.IFLA_VXLAN_LOCAL6) vxlan.local = readAddress(data)
-    else if (data.type === c.IFLA_VXLAN_PORT) {
-      if (data.end - data.start !== 2) throw new WireError('attribute', data.start, 'is not a port')
-      vxlan.port = data.bytes.readUInt16BE(data.start)
-    }
+    else if (data.type === c.IFLA_VXLAN_PORT) vxlan.port = readPort(data)
   }
   return vxlan
 }

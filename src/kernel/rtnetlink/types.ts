@@ -23,6 +23,8 @@ export interface Link {
   /** The device below, or the peer of a veth pair (in whatever namespace it is). */
   lowerIndex?: number
   vxlan?: VxlanSettings
+  /** The UDP port of a geneve device. */
+  genevePort?: number
 }
 
 export interface VxlanSettings {
