@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs'
 import { clusterUidOf, isRefused } from '../daemon/cluster.ts'
-import { ApiLists } from '../daemon/lists.ts'
 import type { Log } from '../daemon/log.ts'
 import { Parts } from '../daemon/parts.ts'
 import { takeWriterLock } from '../kernel/writer-lock.ts'
@@ -8,13 +7,14 @@ import { untilAborted } from '../kube/abort.ts'
 import { ApiClient } from '../kube/client.ts'
 import { loadKubeconfig } from '../kube/kubeconfig.ts'
 import type { Change } from '../reconcile/types.ts'
+import { ServedFamilies } from '../proxy/families.ts'
 import { companions } from './companions.ts'
 import type { AgentConfig } from './config.ts'
 import type { AgentContext } from './context.ts'
 import { AgentHealth } from './health.ts'
-import { nodeEligibility } from './node-eligibility.ts'
+import { startLaterFamilies } from './later-families.ts'
 import { boundHeap, collectGarbageOfStart } from './memory.ts'
-import { makeParts } from './parts.ts'
+import { makeParts, makeProxy } from './parts.ts'
 import { serveAgent } from './serve.ts'
 import { ServiceCounts } from './service-counts.ts'
 import { makeSources, type Sources } from './sources.ts'
@@ -32,10 +32,13 @@ export async function runAgent(config: AgentConfig, log: Log, signal: AbortSigna
   const lock = await takeWriterLock(lockWaitMs, signal)
   const agent = await beginAgent(config, log, signal)
   const { client, sources, parts } = agent
-  const clusterUid = await clusterUidOf(client, log, signal)
-  await sources.start(signal)
-  const started = parts.run(makeParts({ config, sources, clusterUid, log }), log)
-  for (const start of companions) start(agent)
+  const [clusterUid] = await Promise.all([clusterUidOf(client, log, signal), sources.start(signal)])
+  const families = new ServedFamilies(sources.view)
+  const context = { config, sources, families, clusterUid, log }
+  const started = parts.run(makeParts(context), log)
+  if (!config.disableKubeProxy) startLaterFamilies(agent, families, (family) => makeProxy(context, family))
+  for (const start of companions) start(agent, families)
+  families.follow(signal)
   await started
   void collectGarbageOfStart(signal)
   await untilAborted(signal)
@@ -62,7 +65,8 @@ export async function dryRunAgent(config: AgentConfig, log: Log, signal: AbortSi
   const clusterUid = await clusterUidOf(client, log, both, isRefused)
   await sources.start(both)
   const changes: Change[] = []
-  for (const part of makeParts({ config, sources, clusterUid })) {
+  const families = new ServedFamilies(sources.view)
+  for (const part of makeParts({ config, sources, families, clusterUid })) {
     changes.push(...(await part.dryRun()))
     for (const { subject, reason, message } of part.reconciler.status().refusals)
       log('warn', message, { subject, reason })
@@ -77,15 +81,10 @@ export async function dryRunAgent(config: AgentConfig, log: Log, signal: AbortSi
 async function beginAgent(config: AgentConfig, log: Log, signal: AbortSignal): Promise<AgentContext> {
   const { client, sources } = await connect(config, log)
   const parts = new Parts()
-  const node = nodeEligibility(config.nodeName)
-  const query = { fieldSelector: `metadata.name=${config.nodeName}` }
-  const lists = new ApiLists(client, cannotList(log)).add({ name: 'own node', resource: 'nodes', query, ...node })
-  // Ends with the signal, and has nobody to tell.
-  void lists.start(signal).catch(() => {})
-  const health = new AgentHealth(parts, node.isEligible)
+  const health = new AgentHealth(parts, sources.isNodeEligible)
   const counts = new ServiceCounts(sources.view, config.nodeName)
   const agent = { config, client, sources, parts, health, counts, asides: [], log, signal }
-  await serveAgent(agent, () => ({ ...sources.failing(), ...lists.failing() }))
+  await serveAgent(agent, () => sources.failing())
   return agent
 }
 

@@ -1,11 +1,11 @@
 import { startEvents } from '../daemon/events.ts'
 import { objectsOfAgent } from '../daemon/refusals.ts'
-import { servedFamilies } from '../proxy/families.ts'
+import type { FamilyList } from '../proxy/families.ts'
 import { serveHealthChecks } from '../proxy/health-check/index.ts'
 import type { AgentContext } from './context.ts'
 
 /** Something that runs beside the parts until the signal. Started when every list is in and the parts are set going; must not throw. */
-export type Companion = (agent: AgentContext) => void
+export type Companion = (agent: AgentContext, families: FamilyList) => void
 
 /** What runs beside the parts of an agent; one line each. */
 export const companions: readonly Companion[] = [
@@ -15,9 +15,9 @@ export const companions: readonly Companion[] = [
 ]
 
 /** Health-check node ports, unless somebody else serves Services. What cannot be served is told as a refusal. */
-function healthChecks({ config, sources: { view }, health, asides, signal }: AgentContext): void {
+function healthChecks({ config, sources: { view }, health, asides, signal }: AgentContext, families: FamilyList): void {
   if (config.disableKubeProxy) return
-  const checks = serveHealthChecks({ view, families: servedFamilies(view), isHealthy: () => health.isLive })
+  const checks = serveHealthChecks({ view, families, isHealthy: () => health.isLive })
   asides.push(() =>
     checks.failures().map(({ service, reason, message }) => ({
       subject: `${service}:`,

@@ -9,8 +9,8 @@ let node: ReturnType<typeof nodeEligibility>
 let agent: AgentHealth
 
 const tell = (over: object): void => {
-  const { key, value } = node.decode({ metadata: { name: 'n1' }, ...over })
-  node.store.set(key, value)
+  const decoded = node.decode({ metadata: { name: 'n1' }, ...over })
+  if (decoded !== undefined) node.store.set(decoded.key, decoded.value)
 }
 
 beforeEach(() => {

@@ -18,6 +18,7 @@ import {
   type ServiceView,
 } from '../proxy/view.ts'
 import type { AgentConfig } from './config.ts'
+import { nodeEligibility } from './node-eligibility.ts'
 import { TriggerTimes } from './trigger-times.ts'
 
 const discovery = 'discovery.k8s.io'
@@ -27,6 +28,8 @@ export interface Sources {
   view: ServiceView
   /** Present when this agent makes the pod network. */
   fabric: FabricView | undefined
+  /** Whether load balancers may send new connections to this node. */
+  isNodeEligible: () => boolean
   /** When the causes of EndpointSlices' changes happened. */
   triggers: TriggerTimes
   /** Runs the reflectors until the signal; resolves when each has completed its first list. */
@@ -46,9 +49,11 @@ export function makeSources(
   const fabric =
     config.flannelBackend === 'none' ? undefined : makeFabricView(config.nodeName, config.clusterCIDRs.map(formatCIDR))
   const triggers = new TriggerTimes()
+  const own = nodeEligibility(config.nodeName)
+  const pods = fabric === undefined ? [] : [{ store: fabric.nodes, decode: decodeFabricNode }]
   const lists = new ApiLists(client, onError)
     .add({ resource: 'services', store: view.services, decode: decodeService })
-    .add({ resource: 'nodes', store: view.nodes, decode: decodeNode })
+    .add({ resource: 'nodes', store: view.nodes, decode: decodeNode, also: [own, ...pods] })
     .add({ group: discovery, resource: 'endpointslices', store: view.slices, decode: triggers.noting(decodeSlice) })
   const withServiceCIDRs = async (signal: AbortSignal): Promise<void> => {
     if (await hasServiceCIDRs(client, signal)) {
@@ -56,12 +61,10 @@ export function makeSources(
       lists.add({ group: 'networking.k8s.io', resource: 'servicecidrs', store, decode: decodeServiceCIDR })
     } else view.serviceCIDRs.replaceAll([])
   }
-  if (fabric !== undefined) {
-    lists.add({ name: 'nodes (pod network)', resource: 'nodes', store: fabric.nodes, decode: decodeFabricNode })
-  }
   return {
     view,
     fabric,
+    isNodeEligible: own.isEligible,
     triggers,
     start: async (signal) => {
       const facts = new NodeFacts({ view, fixed: await apiFacts(apiServer) })

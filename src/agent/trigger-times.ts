@@ -57,15 +57,15 @@ export class TriggerTimes {
   }
 }
 
-/** Measures from those triggers until a proxy has written what they touch. Returns what was measured so far. */
+/** Measures from those triggers until a proxy has written what they touch. `value` is what was measured so far. */
 export function networkProgramming(
   reconciler: Reconciler,
   view: ServiceView,
   family: Family,
   triggers: TriggerTimes,
-): () => HistogramValue {
+): { value: () => HistogramValue; stop: () => void } {
   const latency = new CommitLatency(reconciler, networkProgrammingBounds)
-  view.slices.onChange((changes) => {
+  const stop = view.slices.onChange((changes) => {
     for (const [key, { now, old }] of changes) {
       if ((now ?? old)?.family !== family) continue
       if (now === undefined) {
@@ -78,5 +78,5 @@ export function networkProgramming(
       latency.triggered(subjectsOf(service, view.services.get(service)), triggerMs)
     }
   })
-  return () => latency.value()
+  return { value: () => latency.value(), stop }
 }

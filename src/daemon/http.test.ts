@@ -1,23 +1,18 @@
+import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
+import { eventually } from '../../test/eventually.ts'
+import { freePort } from '../../test/free-port.ts'
 import { type HttpOptions, servePages } from './http.ts'
-import { parseListenAddress } from './listen-address.ts'
 
 const stops: AbortController[] = []
 afterEach(() => stops.splice(0).forEach((stop) => stop.abort()))
 
-function holdPort(): Promise<{ server: Server; port: number }> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      resolve({ server, port: (server.address() as { port: number }).port })
-    })
-  })
-}
-
-async function freePort(): Promise<number> {
-  const { server, port } = await holdPort()
-  await new Promise((resolve) => server.close(resolve))
-  return port
+async function holdPort(): Promise<{ server: Server; port: number }> {
+  const port = await freePort()
+  const server = createServer().listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return { server, port }
 }
 
 const told: string[] = []
@@ -57,7 +52,7 @@ describe('servePages', () => {
     await serve(port)
     expect(told).toEqual(['warn cannot listen there; it is tried every 0.02 s'])
     server.close()
-    await vi.waitFor(async () => expect(await get(port, '/healthz')).toBe('200 ok'), 10_000)
+    await eventually(async () => expect(await get(port, '/healthz')).toBe('200 ok'))
     expect(told.at(-1)).toBe('info listening now')
   })
 
@@ -80,24 +75,4 @@ describe('servePages', () => {
     stops.splice(0).forEach((stop) => stop.abort())
     await serve(port, { hardFail: true })
   })
-})
-
-describe('an address to listen on', () => {
-  it.each([
-    ['127.0.0.1:10256', { address: '127.0.0.1', port: 10_256 }],
-    ['[::1]:10256', { address: '::1', port: 10_256 }],
-    ['0.0.0.0:0', { address: '0.0.0.0', port: 0 }],
-    ['', { address: '', port: 0 }],
-  ])('%j', (text, expected) => {
-    expect(parseListenAddress('--x', text)).toEqual(expected)
-  })
-
-  it.each(['10256', 'localhost:10256', '127.0.0.1', '127.0.0.1:65536', '::1:80', '[::1]', '[]:1'])(
-    'refuses %j',
-    (text) => {
-      expect(() => parseListenAddress('--x', text)).toThrow(
-        expect.objectContaining({ code: 'CONFIG_LISTEN_ADDRESS_INVALID' }),
-      )
-    },
-  )
 })

@@ -1,4 +1,5 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { eventually } from '../../test/eventually.ts'
 import { ObjectStore } from '../kube/store.ts'
 import { ApiLists } from './lists.ts'
 
@@ -23,10 +24,10 @@ describe('the lists of the API', () => {
     const stop = new AbortController()
     let started = false
     const starting = lists.start(stop.signal).then(() => (started = true))
-    await vi.waitFor(() => expect(Object.keys(arrived)).toHaveLength(2))
+    await eventually(() => expect(Object.keys(arrived)).toHaveLength(2))
     const [first, second] = Object.values(arrived)
     first?.()
-    await vi.waitFor(() => expect(stores[0]?.synced).toBe(true))
+    await eventually(() => expect(stores[0]?.synced).toBe(true))
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
     expect(started).toBe(false)
     second?.()

@@ -1,19 +1,18 @@
 import { unlessAborted } from '../kube/abort.ts'
 import type { ApiClient, Query } from '../kube/client.ts'
 import { resourcePath } from '../kube/paths.ts'
-import { type Decoded, Reflector } from '../kube/reflector.ts'
+import { Reflector, type StoreReader } from '../kube/reflector.ts'
 import type { ObjectStore } from '../kube/store.ts'
 
-/** One list of the API that a store follows. */
-export interface ListOptions<T> {
+/** One list of the API that a store follows, or several do. */
+export interface ListOptions<T> extends StoreReader<T> {
   /** How it is called in messages; the resource if absent. */
   name?: string
   group?: string
   version?: string
   resource: string
   query?: Query
-  store: ObjectStore<T>
-  decode: (raw: any) => Decoded<T> | undefined
+  also?: readonly StoreReader<any>[]
 }
 
 interface Entry {
@@ -34,13 +33,14 @@ export class ApiLists {
     this.#onError = onError
   }
 
-  add<T>({ name, group = '', version = 'v1', resource, query, store, decode }: ListOptions<T>): this {
+  add<T>({ name, group = '', version = 'v1', resource, query, store, decode, also = [] }: ListOptions<T>): this {
     const entry: Entry = { lastError: '', reflector: undefined as unknown as Reflector<T> }
     entry.reflector = new Reflector<T>({
       client: this.#client,
       path: resourcePath({ ...(group && { group }), version, resource }),
       store,
       decode,
+      also,
       ...(query !== undefined && { query }),
       onError: ({ message }) => {
         if (message !== entry.lastError || entry.reflector.state.failures <= 1) this.#onError(name ?? resource, message)
@@ -48,7 +48,7 @@ export class ApiLists {
       },
     })
     this.#entries.set(name ?? resource, entry)
-    this.#first.push(delivered(store))
+    for (const one of [store, ...also.map((reader) => reader.store)]) this.#first.push(delivered(one))
     return this
   }
 

@@ -19,6 +19,19 @@ export class Parts {
     await Promise.all(this.#running.map(({ started }) => started))
   }
 
+  /** Sets one more going; none of the others notices. Whoever calls looks after `started`. */
+  add(part: RunnablePart, log: Log): RunningPart {
+    const running = runPart(part, log)
+    this.#running = [...this.#running, running]
+    return running
+  }
+
+  /** Stops one; what it wrote stays. */
+  remove(running: RunningPart): void {
+    running.stop()
+    this.#running = this.#running.filter((one) => one !== running)
+  }
+
   /** What was written stays. */
   stop(): void {
     for (const part of this.#running) part.stop()

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import { eventually } from '../../test/eventually.ts'
 import { ObjectStore } from '../kube/store.ts'
 import { FakeTarget } from '../reconcile/fake-target.ts'
 import { Reconciler } from '../reconcile/reconciler.ts'
@@ -43,7 +44,7 @@ describe('runPart', () => {
     }
     const running = runPart(part, () => {})
     await running.started
-    await vi.waitFor(() => {
+    await eventually(() => {
       expect([...target.items.values()].map(({ key, value }) => `${key} ${value}`)).toEqual(['b 2'])
     })
     running.stop()

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { listenForAbort } from '../kube/abort.ts'
+import { WeftError } from '../model/error.ts'
 import type { PartStatus } from './parts.ts'
 
 /** What GET /status on the socket of an agent or a controller answers. */
@@ -24,8 +25,34 @@ export interface AgentStatus {
 /** The socket in a run directory. */
 export const socketName = (role: AgentStatus['role']): string => `${role}.sock`
 
-/** Serves the status on a unix socket in the run directory, for root alone, until the signal. A socket that a killed process left is replaced. */
-export function serveStatus(
+/**
+ * Serves the status on a unix socket in the run directory, for its own user alone, until the signal. A socket that a killed process left is replaced.
+ *
+ * @throws WeftError STATUS_SOCKET
+ */
+export async function serveStatus(
+  runDir: string,
+  role: AgentStatus['role'],
+  status: () => AgentStatus,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await serve(runDir, role, status, signal)
+  } catch (cause) {
+    throw new WeftError('the status socket cannot be made', {
+      code: 'STATUS_SOCKET',
+      fault: 'user',
+      where: join(runDir, socketName(role)),
+      remedy:
+        role === 'agent' && process.getuid?.() !== 0
+          ? 'run it as root, e.g. with sudo: the agent writes to the kernel'
+          : 'name a directory that this user may write to: --run-dir=DIR',
+      cause,
+    })
+  }
+}
+
+function serve(
   runDir: string,
   role: AgentStatus['role'],
   status: () => AgentStatus,

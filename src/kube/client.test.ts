@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { eventually } from '../../test/eventually.ts'
 import { ApiClient, isAlreadyExists, isConflict, isGone, isNetworkError, isNotFound } from './client.ts'
 import { eventLine, json, openStream, ScriptedServer, status } from './scripted-server.fixture.ts'
 
@@ -157,16 +158,16 @@ describe('calls', () => {
     server.answer = () => undefined
     const controller = new AbortController()
     const under = failure(client.get('/x', {}, { signal: controller.signal }))
-    await vi.waitFor(() => expect(server.requests).toHaveLength(1))
+    await eventually(() => expect(server.requests).toHaveLength(1))
     controller.abort(new Error('enough'))
     expect(await under).toMatchObject({ code: 'API_CANCELLED', fault: 'cancelled', cause: { message: 'enough' } })
     expect(await failure(client.get('/x', {}, { signal: controller.signal }))).toMatchObject({ code: 'API_CANCELLED' })
     const open = failure(client.get('/y'))
-    await vi.waitFor(() => expect(server.requests.at(-1)?.path).toBe('/prefix/y'))
+    await eventually(() => expect(server.requests.at(-1)?.path).toBe('/prefix/y'))
     client.close()
     expect(await open).toMatchObject({ code: 'API_CANCELLED' })
     expect(await failure(client.get('/z'))).toMatchObject({ code: 'API_CANCELLED' })
-    await vi.waitFor(() => expect(server.connections).toBe(0))
+    await eventually(() => expect(server.connections).toBe(0))
   })
 
   it('lets many calls share a signal without a warning', async () => {
@@ -311,15 +312,22 @@ describe('watch', () => {
   })
 
   it('does not count the time that the consumer takes', async () => {
+    let end = (): void => undefined
     server.answer = (_request, response) => {
       openStream(response)
       response.write(eventLine('ADDED', object('6')))
-      setTimeout(() => response.end(), 60)
+      end = () => void response.end()
     }
     const types: string[] = []
-    for await (const event of client.watch('/w', { ...options, idleTimeoutSeconds: 0.1 })) {
-      types.push(event.type)
-      await delay(300)
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      for await (const event of client.watch('/w', { ...options, idleTimeoutSeconds: 60 })) {
+        types.push(event.type)
+        vi.advanceTimersByTime(600_000)
+        end()
+      }
+    } finally {
+      vi.useRealTimers()
     }
     expect(types).toEqual(['ADDED'])
   })
@@ -333,11 +341,11 @@ describe('watch', () => {
       expect(event.object.metadata.resourceVersion).toBe('6')
       break
     }
-    await vi.waitFor(() => expect(server.connections).toBe(0))
+    await eventually(() => expect(server.connections).toBe(0))
     const controller = new AbortController()
     const watching = failure(collect({ signal: controller.signal, onOpen: () => controller.abort() }))
     expect(await watching).toMatchObject({ code: 'API_CANCELLED' })
-    await vi.waitFor(() => expect(server.connections).toBe(0))
+    await eventually(() => expect(server.connections).toBe(0))
   })
 
   it('stops reading from a server whose events nobody takes', async () => {
@@ -356,14 +364,11 @@ describe('watch', () => {
     const events = client.watch('/w', options)
     expect((await events.next()).done).toBe(false)
     let before = -1
-    await vi.waitFor(
-      () => {
-        const still = before === written
-        before = written
-        expect(still && stalled).toBe(true)
-      },
-      { interval: 200, timeout: 10_000 },
-    )
+    await eventually(() => {
+      const still = before === written
+      before = written
+      expect(still && stalled).toBe(true)
+    }, 200)
     expect(written).toBeLessThan(2_000)
     await events.return(undefined)
   })

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { eventually } from '../../test/eventually.ts'
 import { ApiClient, isGone } from './client.ts'
 import { Reflector, type ReflectorOptions } from './reflector.ts'
 import { eventLine, json, openStream, type ScriptedRequest, ScriptedServer, status } from './scripted-server.fixture.ts'
@@ -11,6 +12,8 @@ let client: ApiClient
 let store: ObjectStore<string>
 let reported: { code: string; message: string; failures: number }[]
 let sleeps: number[]
+/** Stands still unless a test moves it: how long a watch lived decides what comes next. */
+let nowMs: number
 let stopping: AbortController
 let running: Promise<void> | undefined
 /** What a list answers with now: name → data. */
@@ -25,6 +28,7 @@ beforeEach(async () => {
   store = new ObjectStore()
   reported = []
   sleeps = []
+  nowMs = 1_700_000_000_000
   stopping = new AbortController()
   running = undefined
   there = new Map()
@@ -73,7 +77,7 @@ function start(more: Partial<ReflectorOptions<string>> = {}): Reflector<string> 
     store,
     onError: ({ code, message }, failures) => reported.push({ code, message, failures }),
     timers: {
-      now: Date.now,
+      now: () => nowMs,
       random: () => 0,
       sleep: async (milliseconds) => {
         sleeps.push(milliseconds)
@@ -88,8 +92,6 @@ function start(more: Partial<ReflectorOptions<string>> = {}): Reflector<string> 
 
 const contents = (): Record<string, string> =>
   Object.fromEntries([...store.entries()].map(([key, value]) => [key.replace('default/', ''), value]))
-
-const eventually = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 5 })
 
 const watching = (times: number): Promise<void> => eventually(() => expect(streams).toHaveLength(times))
 
@@ -120,7 +122,7 @@ describe('Reflector', () => {
     send('ADDED', 'd', '1')
     await eventually(() => expect(contents()).toEqual({ a: '2', c: '1', d: '1' }))
     expect(reflector.state).toMatchObject({ listed: true, resourceVersion: '13', failures: 0 })
-    expect(Date.now() - reflector.state.lastContact).toBeLessThan(5_000)
+    expect(reflector.state.lastContact).toBe(nowMs)
     expect(reported).toEqual([])
   })
 
@@ -218,11 +220,11 @@ describe('Reflector', () => {
   })
 
   it('lists anew when a full watch brought nothing, not even a bookmark', async () => {
-    start({ watchTimeoutSeconds: () => 0.02 })
+    start({ watchTimeoutSeconds: () => 300 })
     await watching(1)
     there = new Map([['restored', '1']])
     version = 3
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    nowMs += 300_000
     streams[0]?.end()
     await watching(2)
     expect(contents()).toEqual({ restored: '1' })
@@ -302,6 +304,35 @@ describe('Reflector', () => {
     const unreadable = reported.filter(({ code }) => code === 'OBJECT_UNREADABLE')
     expect(unreadable.map(({ failures }) => failures)).toEqual([0, 0, 0])
     expect(unreadable[0]?.message).toContain('no good')
+  })
+
+  it('fills several stores from one list and one watch, each with what it reads', async () => {
+    there = new Map(['a', 'b', 'invalid'].map((name) => [name, name]))
+    const second = new ObjectStore<number>()
+    const inSecond = (): string => [...second.entries()].map(([key, length]) => `${key} ${length}`).join()
+    const also = [
+      {
+        store: second,
+        decode: (raw: any) => {
+          if (raw.data === 'a') throw new Error('not for a')
+          return raw.data === 'b' ? undefined : { key: objectKey(raw.metadata), value: raw.data.length }
+        },
+      },
+    ]
+    start({ also })
+    await watching(1)
+    expect([contents(), inSecond()]).toEqual([{ a: 'a', b: 'b' }, 'default/invalid 7'])
+    expect(reported.map(({ code }) => code)).toEqual(['OBJECT_UNREADABLE', 'OBJECT_UNREADABLE'])
+    send('MODIFIED', 'a', 'longer')
+    await eventually(() => expect(inSecond()).toBe('default/invalid 7,default/a 6'))
+    send('MODIFIED', 'a', 'a')
+    await eventually(() => expect(contents()).toEqual({ a: 'a', b: 'b' }))
+    // What it cannot read it leaves as it was.
+    expect(inSecond()).toBe('default/invalid 7,default/a 6')
+    send('DELETED', 'a')
+    send('DELETED', 'invalid')
+    await eventually(() => expect([contents(), inSecond()]).toEqual([{ b: 'b' }, '']))
+    expect([server.lists.length, server.watches.length]).toEqual([1, 1])
   })
 
   it('deletes an object that is no longer for us', async () => {

@@ -14,15 +14,21 @@ export interface Decoded<T> {
   value: T
 }
 
-export interface ReflectorOptions<T, R extends KubeObject = any> {
+/** A store, and what it keeps of an object. */
+export interface StoreReader<T, R extends KubeObject = any> {
+  /** Trims; undefined: not for us. May throw: that object is reported and left as it was known before. Items of a list have no `kind`. */
+  decode: (raw: R) => Decoded<T> | undefined
+  store: ObjectStore<T>
+}
+
+export interface ReflectorOptions<T, R extends KubeObject = any> extends StoreReader<T, R> {
   client: Pick<ApiClient, 'listPages' | 'watch'>
   /** Of the resource (`resourcePath`). */
   path: string
   /** `labelSelector`, `fieldSelector`. */
   query?: Query
-  /** Trims; undefined: not for us. May throw: that object is reported and left as it was known before. Items of a list have no `kind`. */
-  decode: (raw: R) => Decoded<T> | undefined
-  store: ObjectStore<T>
+  /** Further stores, each with an eye of its own for the same objects: what one cannot read the others have. */
+  also?: readonly StoreReader<any, R>[]
   /** Also told of objects that cannot be decoded; `consecutiveFailures` is 0 then. */
   onError?: (error: WeftError, consecutiveFailures: number) => void
   timers?: ReflectorTimers
@@ -52,11 +58,12 @@ const SHORT_WATCH_MILLISECONDS = 1_000
 const REFUSALS_BEFORE_LIST = 3
 
 /**
- * Keeps a store equal to what the API has of one resource: a list in pages, then a watch from its version, taken up again from the last version seen
+ * Keeps its stores equal to what the API has of one resource: a list in pages, then a watch from its version, taken up again from the last version seen
  * whenever it ends. It never stops on an error; what is known stays known until a complete new list says otherwise.
  */
 export class Reflector<T, R extends KubeObject = any> {
   readonly #options: ReflectorOptions<T, R>
+  readonly #readers: readonly StoreReader<unknown, R>[]
   readonly #timers: ReflectorTimers
   readonly #backoff: Backoff
   #resourceVersion = ''
@@ -67,6 +74,7 @@ export class Reflector<T, R extends KubeObject = any> {
 
   constructor(options: ReflectorOptions<T, R>) {
     this.#options = options
+    this.#readers = [options, ...(options.also ?? [])] as StoreReader<any, R>[]
     this.#timers = options.timers ?? processTimers
     this.#backoff = new Backoff(() => this.#timers.random())
   }
@@ -99,30 +107,30 @@ export class Reflector<T, R extends KubeObject = any> {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { client, path, query, store, pageSize } = this.#options
-    const objects = new Map<string, T>()
+    const { client, path, query, pageSize } = this.#options
+    const lists = this.#readers.map((reader) => ({ reader, objects: new Map<string, unknown>() }))
     const sink = {
-      restart: () => objects.clear(),
+      restart: () => lists.forEach(({ objects }) => objects.clear()),
       page: (items: readonly R[]) => {
         this.#contacted()
-        for (const raw of items) this.#collect(raw, objects)
+        for (const raw of items) for (const { reader, objects } of lists) this.#collect(raw, reader, objects)
       },
     }
     const version = await client.listPages<R>(path, query, sink, { signal, limit: pageSize ?? PAGE_SIZE })
-    store.replaceAll(objects)
+    for (const { reader, objects } of lists) reader.store.replaceAll(objects)
     this.#resourceVersion = version
     this.#listed = true
     this.#refusals = 0
   }
 
   /** An object that cannot be decoded stays as it is known. */
-  #collect(raw: R, objects: Map<string, T>): void {
+  #collect(raw: R, reader: StoreReader<unknown, R>, objects: Map<string, unknown>): void {
     try {
-      const decoded = this.#decode(raw)
+      const decoded = decode(raw, reader)
       if (decoded) objects.set(decoded.key, decoded.value)
     } catch (cause) {
       const key = this.#reportUnreadable(raw, cause)
-      const known = key === undefined ? undefined : this.#options.store.get(key)
+      const known = key === undefined ? undefined : reader.store.get(key)
       if (key !== undefined && known !== undefined) objects.set(key, known)
     }
   }
@@ -165,26 +173,23 @@ export class Reflector<T, R extends KubeObject = any> {
   #apply(event: WatchEvent<R>): void {
     const version = event.object.metadata?.resourceVersion
     if (!version) throw malformedError('a watch event has no resourceVersion', this.#options.path)
-    if (event.type === 'DELETED') this.#options.store.delete(objectKey(event.object.metadata))
-    else if (event.type !== 'BOOKMARK') this.#upsert(event.object)
+    if (event.type !== 'BOOKMARK') {
+      for (const reader of this.#readers) {
+        if (event.type === 'DELETED') reader.store.delete(objectKey(event.object.metadata))
+        else this.#upsert(event.object, reader)
+      }
+    }
     this.#resourceVersion = version
   }
 
-  #upsert(raw: R): void {
+  #upsert(raw: R, reader: StoreReader<unknown, R>): void {
     try {
-      const decoded = this.#decode(raw)
-      if (decoded) this.#options.store.set(decoded.key, decoded.value)
-      else this.#options.store.delete(objectKey(raw.metadata))
+      const decoded = decode(raw, reader)
+      if (decoded) reader.store.set(decoded.key, decoded.value)
+      else reader.store.delete(objectKey(raw.metadata))
     } catch (cause) {
       this.#reportUnreadable(raw, cause)
     }
-  }
-
-  #decode(raw: R): Decoded<T> | undefined {
-    const decoded = this.#options.decode(raw)
-    const key = objectKey(raw.metadata)
-    if (decoded && decoded.key !== key) throw new Error(`decoded under the key "${decoded.key}" in place of "${key}"`)
-    return decoded
   }
 
   #failed(error: WeftError): number {
@@ -228,6 +233,13 @@ export class Reflector<T, R extends KubeObject = any> {
       })
     }
   }
+}
+
+function decode<T, R extends KubeObject>(raw: R, reader: StoreReader<T, R>): Decoded<T> | undefined {
+  const decoded = reader.decode(raw)
+  const key = objectKey(raw.metadata)
+  if (decoded && decoded.key !== key) throw new Error(`decoded under the key "${decoded.key}" in place of "${key}"`)
+  return decoded
 }
 
 /** The server (not a gateway, not overload) answered, and will not go on from our version or brings nonsense. */

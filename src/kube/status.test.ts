@@ -20,7 +20,15 @@ describe('mergePatchOf', () => {
     [{ a: { b: 1 } }, { a: 'x' }, { a: 'x' }],
     [{ a: null }, {}, undefined],
     [{ a: {} }, { a: { b: undefined } }, undefined],
+    [{ constructor: 1 }, {}, { constructor: null }],
+    [{}, { toString: 1 }, { toString: 1 }],
   ])('from %j to %j is %j', (before, now, patch) => expect(mergePatchOf(before, now)).toEqual(patch))
+
+  it('takes __proto__ for a field like others', () => {
+    const withProto: unknown = JSON.parse('{"__proto__":{"a":1}}')
+    expect(JSON.stringify(mergePatchOf({}, withProto))).toBe('{"__proto__":{"a":1}}')
+    expect(JSON.stringify(mergePatchOf(withProto, {}))).toBe('{"__proto__":null}')
+  })
 
   it('leads from any object to any other', () => {
     const tree = fc.letrec((tie) => ({

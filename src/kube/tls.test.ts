@@ -2,7 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../../test/eventually.ts'
 import { ApiClient } from './client.ts'
 import { json, ScriptedServer } from './scripted-server.fixture.ts'
 
@@ -88,7 +89,7 @@ describe.skipIf(!hasOpenssl)('TLS (certificates are made by openssl)', () => {
       material = { ca: api.cert, ...other }
       expect(await client.get('/x')).toEqual({ user: 'localhost' })
       expect(await client.get('/x')).toEqual({ user: 'localhost' })
-      await vi.waitFor(() => expect(server.connections).toBe(before))
+      await eventually(() => expect(server.connections).toBe(before))
       material = { ca: api.cert, cert: api.cert, key: other.key }
       expect(await client.get('/x')).toEqual({ user: 'localhost' })
     } finally {

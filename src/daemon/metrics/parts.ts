@@ -10,6 +10,7 @@ const gauges: readonly [name: string, field: NumberField, help: string][] = [
   ['subjects', 'subjects', 'Objects (or parts of them) that want something, or are refused something.'],
   ['items', 'items', 'Items that are in place.'],
   ['pending_items', 'pending', 'Items that differ from what is wanted and wait to be written.'],
+  ['contested', 'contested', 'Items, or whole kinds of them, that another program keeps taking back.'],
   ['effects_waiting', 'effectsWaiting', 'One-shot consequences of changes that have not run yet.'],
 ]
 
@@ -18,6 +19,7 @@ const counters: readonly [name: string, field: NumberField, help: string][] = [
   ['transactions_total', 'transactions', 'Batches that were acknowledged.'],
   ['failures_total', 'failures', 'Times that a change was refused and put off.'],
   ['drift_total', 'drift', 'Items that were found missing, changed or foreign, and repaired.'],
+  ['repairs_put_off_total', 'repairsPutOff', 'Repairs that were put off, since the ones before did not last.'],
   ['epochs_total', 'epochs', 'Times that a whole container was lost and written again.'],
   ['audits_total', 'audits', 'Comparisons of all that is there with all that was written.'],
   ['plans_total', 'plans', 'Times that a subject was planned.'],

@@ -11,13 +11,17 @@ export function* allPeers(view: FabricView): Generator<Subject> {
   for (const name of view.nodes.keys()) if (name !== view.nodeName) yield name
 }
 
+/** networkd.conf(5). */
+const whoWrites =
+  "'ip monitor route' shows each change; systemd-networkd takes away routes of others unless networkd.conf says ManageForeignRoutes=no"
+
 /**
  * The pod network without any encapsulation: a route to each peer's pods through the peer itself, which must be a neighbour on this node's own link.
  * A subject is a peer Node, an item a route.
  */
 export const hostGatewayPart = (view: FabricView): Part => ({
   name: 'fabric/host-gw',
-  kinds: { [routeKind]: { stage: 0, container: ({ value }) => deviceOf(value) ?? '' } },
+  kinds: { [routeKind]: { stage: 0, container: ({ value }) => deviceOf(value) ?? '', whoWrites } },
   plan: (subject, previous) => planPeer(view, subject, previous),
   learn: () => [],
   ownerOf: ({ key }) => view.nodes.keysByIndex(byPodCIDR, key).find((name) => name !== view.nodeName),
