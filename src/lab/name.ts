@@ -5,6 +5,9 @@ export const defaultLabName = 'lab'
 
 const labNamePattern = /^[a-z0-9]{1,12}$/
 
+/** Whether a lab can have this name. */
+export const isLabName = (name: string): boolean => labNamePattern.test(name)
+
 /**
  * Checks a lab's name. Without a dash no lab's namespace prefix (`weft-NAME-`) can be the beginning of another lab's, so
  * that cleaning up one never touches the other.
@@ -12,7 +15,7 @@ const labNamePattern = /^[a-z0-9]{1,12}$/
  * @throws WeftError LAB_NAME_INVALID
  */
 export function checkLabName(name: string): string {
-  if (labNamePattern.test(name)) return name
+  if (isLabName(name)) return name
   throw new WeftError(`"${name}" cannot be the name of a lab`, {
     code: 'LAB_NAME_INVALID',
     fault: 'user',

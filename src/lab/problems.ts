@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LabReport, ProcessReport } from './status.ts'
 
@@ -20,6 +20,14 @@ export function problemsOf(
   if (controller === undefined) return apiProblem
   const answers = controller.answers === true
   return [...apiProblem, ...processProblem('the controller', controller, answers, join(logs, 'controller.log'))]
+}
+
+const leastFreeBytes = 1024 * 1024
+
+/** A sentence where the lab's files can hardly be written any more: then the API takes no change, and what `status` shows may be old. */
+export function diskProblems(directory: string): string[] {
+  const { bavail, bsize } = statfsSync(directory)
+  return bavail * bsize < leastFreeBytes ? [`the file system of ${directory} is full; make room there`] : []
 }
 
 function processProblem(what: string, { pid, lastExit }: ProcessReport, answers: boolean, log: string): string[] {

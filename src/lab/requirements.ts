@@ -17,16 +17,16 @@ const sbinDirectories = ['/usr/sbin', '/sbin', '/usr/bin', '/bin']
 
 const requirements: Requirement[] = [
   ...programs('iproute2', 'ip'),
-  ...programs('util-linux', 'nsenter', 'unshare', 'setsid', 'pivot_root'),
+  ...programs('util-linux', 'nsenter', 'unshare', 'setsid', 'setpriv', 'pivot_root'),
   ...programs('mount', 'mount', 'umount'),
   ...programs('hostname', 'hostname'),
   ...programs('coreutils', 'mkfifo', 'mknod', 'cp', 'ln', 'chmod', 'sleep'),
   // Called by these paths, since a container's environment has a PATH of its own.
-  ...fixed('util-linux', '/usr/bin/nsenter', '/usr/bin/setsid'),
+  ...fixed('util-linux', '/usr/bin/nsenter', '/usr/bin/setsid', '/usr/bin/setpriv'),
   ...fixed('coreutils', '/usr/bin/env'),
   ...programs('dash', 'sh'),
   ...fixed('dash', '/bin/sh'),
-  ...['bridge', 'host-local', 'loopback'].map((plugin) => ({
+  ...['bridge', 'host-local', 'loopback', 'portmap'].map((plugin) => ({
     what: `the CNI plugin "${plugin}" (in ${cniPath.join(' or ')})`,
     package: 'containernetworking-plugins',
     present: () => cniPath.some((directory) => isExecutable(join(directory, plugin))),

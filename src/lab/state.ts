@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 
 import { join } from 'node:path'
 import { WeftError } from '../model/error.ts'
 import type { Family } from '../model/ip.ts'
+import { isLabName } from './name.ts'
 
 /** Where labs keep their files: one folder a lab, gone after `weft lab down`. Visible in every node's mount namespace. */
 export const labsRoot = '/var/lib/weft/labs'
@@ -60,11 +61,15 @@ export function readLabState(name: string): LabState {
   } catch (cause) {
     if (isDenied(cause)) throw notReadable(cause)
     const others = listLabs().filter((other) => other !== name)
+    const ways = [
+      ...(others.length > 0 ? [`there is: ${others.join(', ')}`] : []),
+      isLabName(name) ? `start it with 'weft lab up --name ${name}'` : 'names have lower-case letters and digits alone',
+    ]
     throw new WeftError(`there is no lab named "${name}"`, {
       code: 'LAB_NOT_FOUND',
       fault: 'user',
       where: '--name',
-      remedy: `${others.length > 0 ? `there is: ${others.join(', ')}; or ` : ''}start it with 'weft lab up --name ${name}'`,
+      remedy: ways.join('; or '),
       exitCode: 4,
     })
   }

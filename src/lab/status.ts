@@ -7,9 +7,10 @@ import { resourcePath } from '../kube/paths.ts'
 import { agentStatus } from './agent-status.ts'
 import { type ChildState, type LabProcesses, labFiles, type NodeProcesses, readJson } from './files.ts'
 import type { Pod } from './nodes/pod.ts'
-import { problemsOf } from './problems.ts'
+import { diskProblems, problemsOf } from './problems.ts'
 import { isLabRunning } from './running.ts'
 import { type LabNode, type LabState, readLabState } from './state.ts'
+import { cutOff } from './verify/cut-off.ts'
 
 /** A node as `weft lab status` shows it. */
 export interface NodeReport {
@@ -48,7 +49,7 @@ export interface LabReport {
   api: ProcessReport
   /** What gives Nodes their pod CIDRs; absent with an API server that was given. */
   controller?: ProcessReport & { answers?: boolean }
-  /** Sentences about the API and the controller, where these are not well; empty for a lab that is dead. */
+  /** Sentences about the API, the controller, the disk and links, where these are not well; empty for a lab that is dead. */
   problems: string[]
   nodes: NodeReport[]
 }
@@ -62,7 +63,10 @@ export async function labReport(name: string): Promise<LabReport> {
   const { kubeconfig, families, serviceCIDRs, clusterCIDRs, client } = state
   const nodes = await Promise.all(state.nodes.map((node) => nodeReport(node, processes?.nodes[node.name], objects)))
   const control = await controlReport(name, processes)
-  const problems = running ? problemsOf(control, objects !== undefined, labFiles(name).logs) : []
+  const { dir, logs } = labFiles(name)
+  const problems = running
+    ? [...diskProblems(dir), ...cutOffProblems(state), ...problemsOf(control, objects !== undefined, logs)]
+    : []
   const whole =
     problems.length === 0 &&
     nodes.every(({ ready, agent, kubelet }) => ready === true && agent.ready && kubelet.pid !== undefined)
@@ -80,6 +84,8 @@ export async function labReport(name: string): Promise<LabReport> {
     nodes,
   }
 }
+
+const cutOffProblems = (state: LabState): string[] => cutOff(state).map(({ name, why }) => `${name} is cut off: ${why}`)
 
 async function controlReport(
   name: string,

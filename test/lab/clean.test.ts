@@ -1,9 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { eventually } from '../eventually.ts'
+import { Random } from '../kernel/random.ts'
+import { testSeed } from '../seed.ts'
 import { type Listing, Machine, noMachine, weft } from './machine.ts'
 
-/** Where the random moments begin; a failure names them. */
-const moment = (longestMs: number): number => Math.round(Math.random() * longestMs)
+const random = new Random(testSeed())
+/** A failure names it. */
+const moment = (longestMs: number): number => random.below(longestMs)
 
 /** A Service with two pods, of which one runs a program of the host. */
 const small = `
@@ -33,7 +37,7 @@ spec: { containers: [{ name: unheard, image: host, command: [sleep, '1000'], por
 
 describe.skipIf(noMachine)(
   `a lab leaves nothing (${noMachine ?? 'in a machine of its own'})`,
-  { timeout: 120_000 },
+  { timeout: 240_000 },
   () => {
     let machine: Machine
     let before: Listing
@@ -51,7 +55,7 @@ describe.skipIf(noMachine)(
     afterEach(async () => {
       try {
         // What was killed ends a moment later.
-        await vi.waitFor(async () => expect(await machine.listing()).toEqual(before), { timeout: 5_000, interval: 100 })
+        await eventually(async () => expect(await machine.listing()).toEqual(before), 200)
       } finally {
         await machine.close()
       }
@@ -86,7 +90,7 @@ describe.skipIf(noMachine)(
 
     it.each([0, 0, 0, 0].map(() => moment(1_500)))('after Ctrl-C %i ms into the start', async (milliseconds) => {
       const starting = machine.start(...up('one', 1, '/etc/unheard.yaml'))
-      await vi.waitFor(() => expect(starting.output).not.toBe(''), 20_000)
+      await eventually(() => expect(starting.output).not.toBe(''))
       await sleep(milliseconds)
       await starting.signal('INT')
       const { code, output } = await starting.ended
@@ -98,7 +102,7 @@ describe.skipIf(noMachine)(
       'after kill -9 of everything %i ms into the start',
       async (milliseconds) => {
         const starting = machine.start(...up('one'))
-        await vi.waitFor(() => expect(starting.output).not.toBe(''), 20_000)
+        await eventually(() => expect(starting.output).not.toBe(''))
         await sleep(milliseconds)
         await machine.killEverything()
         await starting.ended
@@ -110,7 +114,7 @@ describe.skipIf(noMachine)(
       'after down when up has come to %s',
       async (phase) => {
         const starting = machine.start(...up('one'), '--detach')
-        await vi.waitFor(() => expect(starting.output).toContain(phase), 30_000)
+        await eventually(() => expect(starting.output).toContain(phase))
         expect(await machine.weft('lab', 'down', '--name', 'one')).toMatchObject({ code: 0 })
         const { code, output } = await starting.ended
         if (!output.includes('is ready')) {
@@ -130,7 +134,7 @@ describe.skipIf(noMachine)(
 
     it('after Ctrl-C on the terminal, where it stayed until then', async () => {
       const terminal = machine.startScript('exec script -qec "$*" /dev/null', [process.execPath, weft, ...up('one')])
-      await vi.waitFor(() => expect(terminal.output).toContain('Ctrl-C here ends the lab'), 20_000)
+      await eventually(() => expect(terminal.output).toContain('Ctrl-C here ends the lab'))
       terminal.type('\u0003')
       const { code, output } = await terminal.ended
       expect(output).toMatch(/removed: nothing of it is left\s*$/)
@@ -139,14 +143,14 @@ describe.skipIf(noMachine)(
 
     it('after its terminal was closed', async () => {
       const terminal = machine.startScript('exec script -qec "$*" /dev/null', [process.execPath, weft, ...up('one')])
-      await vi.waitFor(() => expect(terminal.output).toContain('Ctrl-C here ends the lab'), 20_000)
+      await eventually(() => expect(terminal.output).toContain('Ctrl-C here ends the lab'))
       await terminal.signal('KILL')
     })
 
     it('after Ctrl-C during the verification, on a terminal or not', async () => {
       for (const script of ['exec "$@"', 'exec script -qec "$*" /dev/null']) {
         const running = machine.startScript(script, [process.execPath, weft, ...up('one', 1, '/etc/unheard.yaml')])
-        await vi.waitFor(() => expect(running.output).toContain('did not hold'), 20_000)
+        await eventually(() => expect(running.output).toContain('did not hold'))
         if (script.includes('script')) running.type('\u0003')
         else await running.signal('INT')
         expect(await running.ended).toMatchObject({ code: 130 })
@@ -174,7 +178,7 @@ describe.skipIf(noMachine)(
         '-c',
         'echo here; exec sleep 1000',
       )
-      await vi.waitFor(() => expect(inside.output).toContain('here'), 10_000)
+      await eventually(() => expect(inside.output).toContain('here'))
       expect(await machine.weft('lab', 'down', '--name', 'one')).toMatchObject({ code: 0 })
       await inside.ended
     })

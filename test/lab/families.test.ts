@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { get } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { run } from '../../src/kernel/process.ts'
 import { connectTcp, listenTcp } from '../../src/kernel/sockets.ts'
@@ -16,6 +16,8 @@ import { type LabProcesses, labFiles, readJson } from '../../src/lab/files.ts'
 import { type LabState, podNetnsPath, readLabState } from '../../src/lab/state.ts'
 import type { LabReport } from '../../src/lab/status.ts'
 import { familyOf } from '../../src/model/ip.ts'
+import { eventually } from '../eventually.ts'
+import { afterSilence } from '../silence.ts'
 
 const root = join(import.meta.dirname, '../..')
 /** The built command; $WEFT_BIN names another build. */
@@ -46,7 +48,7 @@ describe.skipIf(!isRoot || !isBuilt).each(stacks)('a lab with $flag (needs root 
   const name = `${stack.letter}${process.pid}`
   const lab = (command: string, args: string[] = [], input?: string) =>
     run(process.execPath, [weft, 'lab', command, '--name', name, ...args], {
-      timeoutMs: 60_000,
+      timeoutMs: 220_000,
       ...(input !== undefined && { input }),
     })
   let state: LabState
@@ -55,7 +57,7 @@ describe.skipIf(!isRoot || !isBuilt).each(stacks)('a lab with $flag (needs root 
   beforeAll(async () => {
     const up = await lab(
       'up',
-      ['--nodes', '2', stack.flag, '--zones', 'east', '-f', '-', '--timeout', '40', '--detach'],
+      ['--nodes', '2', stack.flag, '--zones', 'east', '-f', '-', '--timeout', '200', '--detach'],
       manifest,
     )
     expect(up).toMatchObject({ code: 0 })
@@ -78,8 +80,9 @@ describe.skipIf(!isRoot || !isBuilt).each(stacks)('a lab with $flag (needs root 
 
   async function ask(from: NetworkNamespace, address: string) {
     const createConnection = () => connectTcp(from, { address, port: 8080 })
-    const request = get({ host: address, port: 8080, createConnection, timeout: 5_000 })
-    request.once('timeout', () => request.destroy(new Error(`${address} does not answer`)))
+    const request = get({ host: address, port: 8080, createConnection })
+    const stop = afterSilence(5_000, () => request.destroy(new Error(`${address} does not answer`)))
+    request.once('close', stop)
     const [response] = await once(request, 'response')
     let text = ''
     for await (const chunk of response) text += String(chunk)
@@ -150,25 +153,21 @@ describe.skipIf(!isRoot || !isBuilt).each(stacks)('a lab with $flag (needs root 
     }
   })
 
-  it.runIf(stack.letter === 'd')(
-    'makes a node again whose holder was killed, with its pods',
-    async () => {
-      const before = (readJson(labFiles(name).processes) as LabProcesses).nodes['node1']
-      process.kill(before?.holderPid ?? 0, 'SIGKILL')
-      await vi.waitFor(async () => {
-        expect(readLabState(name).nodes[0]?.holderPid).not.toBe(before?.holderPid)
-        const report = JSON.parse((await lab('status', ['-o', 'json'])).stdout) as LabReport
-        expect(report).toMatchObject({ state: 'ready' })
-        const outside = NetworkNamespace.named(state.client.netns)
-        try {
-          for (const pod of await pods())
-            for (const address of addressesOf(pod))
-              expect(await ask(outside, address)).toMatchObject({ pod: pod.metadata.name })
-        } finally {
-          outside.close()
-        }
-      }, 20_000)
-    },
-    30_000,
-  )
+  it.runIf(stack.letter === 'd')('makes a node again whose holder was killed, with its pods', async () => {
+    const before = (readJson(labFiles(name).processes) as LabProcesses).nodes['node1']
+    process.kill(before?.holderPid ?? 0, 'SIGKILL')
+    await eventually(async () => {
+      expect(readLabState(name).nodes[0]?.holderPid).not.toBe(before?.holderPid)
+      const report = JSON.parse((await lab('status', ['-o', 'json'])).stdout) as LabReport
+      expect(report).toMatchObject({ state: 'ready' })
+      const outside = NetworkNamespace.named(state.client.netns)
+      try {
+        for (const pod of await pods())
+          for (const address of addressesOf(pod))
+            expect(await ask(outside, address)).toMatchObject({ pod: pod.metadata.name })
+      } finally {
+        outside.close()
+      }
+    })
+  })
 })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { get } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { run } from '../../src/kernel/process.ts'
 import { connectTcp } from '../../src/kernel/sockets.ts'
@@ -12,6 +12,7 @@ import { resourcePath } from '../../src/kube/paths.ts'
 import type { Node, Pod } from '../../src/kube/types.ts'
 import { parseEchoReply } from '../../src/lab/echo-protocol.ts'
 import { readLabState } from '../../src/lab/state.ts'
+import { eventually } from '../eventually.ts'
 
 const root = join(import.meta.dirname, '../..')
 /** The built command; $WEFT_BIN names another build. */
@@ -37,17 +38,17 @@ describe.skipIf(!isRoot || !isBuilt)('a lab with --kubeconfig (needs root and a 
   const guest = `g${process.pid}`
   const lab = (command: string, name: string, args: string[] = [], input?: string) =>
     run(process.execPath, [weft, 'lab', command, '--name', name, ...args], {
-      timeoutMs: 60_000,
+      timeoutMs: 110_000,
       ...(input !== undefined && { input }),
     })
   const up = (args: string[], input?: string) =>
-    lab('up', guest, ['--nodes', '1', '--timeout', '40', '--detach', ...args], input)
+    lab('up', guest, ['--nodes', '1', '--timeout', '100', '--detach', ...args], input)
   const guestArgs = ['--node-prefix', 'guest-', '--underlay-cidr', '172.31.0.0/24', '-f', '-']
   let kubeconfig = ''
   let api: ApiClient | undefined
 
   beforeAll(async () => {
-    const args = ['--nodes', '1', '--timeout', '40', '--detach', '-f', '-']
+    const args = ['--nodes', '1', '--timeout', '100', '--detach', '-f', '-']
     expect(await lab('up', host, args, podOn('node1', 'own'))).toMatchObject({ code: 0 })
     kubeconfig = readLabState(host).kubeconfig
     api = new ApiClient(await loadKubeconfig(kubeconfig))
@@ -104,11 +105,11 @@ describe.skipIf(!isRoot || !isBuilt)('a lab with --kubeconfig (needs root and a 
     const report = async () => JSON.parse((await lab('status', guest, ['-o', 'json'])).stdout)
     const { pid } = (await report()).api
     process.kill(pid, 'SIGKILL')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { state, api } = await report()
       expect(state).toBe('ready')
       expect(api.restarts).toBe(1)
-    }, 10_000)
+    })
   })
 
   it('takes its Nodes away with it, and leaves the others', async () => {

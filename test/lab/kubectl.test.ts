@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { KubeConfig, PortForward } from '@kubernetes/client-node'
 import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { run } from '../../src/kernel/process.ts'
 import { parseEchoReply } from '../../src/lab/echo-protocol.ts'
 import { labFiles } from '../../src/lab/files.ts'
 import { readLabState } from '../../src/lab/state.ts'
+import { eventually } from '../eventually.ts'
 
 const root = join(import.meta.dirname, '../..')
 /** The built command; $WEFT_BIN names another build. */
@@ -40,6 +41,15 @@ spec:
     - name: main
       image: host
       command: [sh, -c, 'echo life; until [ -e /tmp/end ]; do sleep 0.05; done; rm /tmp/end; echo death; exit 3']
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: counter }
+spec:
+  nodeName: node1
+  terminationGracePeriodSeconds: 0
+  containers:
+    - { name: main, image: host, stdin: true, command: [sh, -c, 'while read n; do seq $n; echo up to $n >&2; done'] }
 `
 
 interface Ended {
@@ -53,10 +63,10 @@ describe.skipIf(!isRoot || !isBuilt)('kubectl in a lab (needs root and a build: 
   const dir = mkdtempSync(join(tmpdir(), 'weft-kubectl-'))
   const { kubeconfig } = labFiles(name)
   const lab = (...args: string[]) =>
-    run(process.execPath, [weft, 'lab', args[0] ?? '', '--name', name, ...args.slice(1)], { timeoutMs: 60_000 })
+    run(process.execPath, [weft, 'lab', args[0] ?? '', '--name', name, ...args.slice(1)], { timeoutMs: 110_000 })
   const runKubectl = (binary: string, args: string[], input?: string): Promise<Ended> =>
     new Promise((resolve) => {
-      const options = { maxBuffer: 1 << 24, timeout: 20_000 }
+      const options = { maxBuffer: 1 << 24, timeout: 110_000 }
       const child = execFile(binary, ['--kubeconfig', kubeconfig, ...args], options, (error, stdout, stderr) =>
         resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
       )
@@ -70,7 +80,7 @@ describe.skipIf(!isRoot || !isBuilt)('kubectl in a lab (needs root and a build: 
     child.stdout.on('data', (data: Buffer) => (said.stdout += data.toString()))
     child.stderr.on('data', (data: Buffer) => (said.stderr += data.toString()))
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
-    return { said, ended, end: () => child.kill() }
+    return { said, ended, type: (text: string) => child.stdin.write(text), end: () => child.kill() }
   }
 
   beforeAll(async () => {
@@ -88,21 +98,66 @@ describe.skipIf(!isRoot || !isBuilt)('kubectl in a lab (needs root and a build: 
     expect((await kubectl('logs', 'talker', '-c', 'talker', '--tail=1')).stdout).toBe('tick\n')
     expect((await kubectl('logs', 'talker', '-c', 'talker', '--limit-bytes=6')).stdout).toBe('one\ntw')
     const following = start('kubectl', '--kubeconfig', kubeconfig, 'logs', '-f', 'talker', '-c', 'talker', '--tail=0')
-    await vi.waitFor(() => expect(following.said.stdout).toMatch(/^tick\ntick\n/), 10_000)
+    await eventually(() => expect(following.said.stdout).toMatch(/^tick\ntick\n/))
     following.end()
+  })
+
+  it('shows all of much output, to who is attached and to who follows the log, which is set aside meanwhile', async () => {
+    const args = ['--kubeconfig', kubeconfig]
+    const following = start('kubectl', ...args, 'logs', '-f', 'counter')
+    const attached = start('kubectl', ...args, 'attach', '-i', 'counter')
+    await eventually(() => {
+      attached.type('1\n')
+      expect(following.said.stdout).toContain('up to 1\n')
+    })
+    attached.type('200000\n')
+    /** Lines that do not follow the one before. */
+    const gapsIn = (text: string) =>
+      text
+        .split('\n')
+        .slice(0, -1)
+        .flatMap((line, i, lines) => (Number(line) === Number(lines[i - 1] ?? 0) + 1 ? [] : [[i, lines[i - 1], line]]))
+    // Standard error has its own way, and may overtake.
+    const numbers = (text: string) => text.replaceAll(/^up to .*\n/gm, '').replace(/^(1\n)+/, '1\n')
+    await eventually(() => {
+      for (const { said } of [attached, following]) expect(said.stdout.includes('\n200000\n')).toBe(true)
+      expect(attached.said.stderr).toContain('up to 200000\n')
+    }, 200)
+    expect(attached.said.stdout.includes('up to')).toBe(false)
+    for (const { said } of [attached, following]) expect(gapsIn(numbers(said.stdout))).toEqual([])
+    attached.end()
+    following.end()
+  })
+
+  it('runs many programs at once, and ends with a pod that goes', async () => {
+    const programs = Array.from({ length: 12 }, (_, i) =>
+      kubectl('exec', 'counter', '--', 'sh', '-c', `head -c 1000000 /dev/zero | tr '\\0' x; exit ${i}`),
+    )
+    const ended = await Promise.all(programs)
+    expect(ended.map(({ code, stdout }) => [code, stdout.length])).toEqual(ended.map((_, i) => [i, 1_000_000]))
+    const goingOn = ['exec', 'attach', 'port-forward'].map((verb) => {
+      const more =
+        { exec: ['--', 'sh', '-c', 'echo begun; sleep 1000'], attach: [], 'port-forward': [':80'] }[verb] ?? []
+      return start('kubectl', '--kubeconfig', kubeconfig, verb, 'counter', ...more)
+    })
+    await eventually(() => expect(goingOn[0]?.said.stdout).toBe('begun\n'))
+    await eventually(() => expect(goingOn[2]?.said.stdout).toContain('Forwarding from'))
+    expect((await kubectl('delete', 'pod', 'counter')).code).toBe(0)
+    expect(await Promise.all(goingOn.map(({ ended }) => ended))).toEqual([137, 0, 1])
+    expect(goingOn[2]?.said.stderr).toContain('lost connection to pod')
   })
 
   it('shows what a container said in the life before, and ends with the one that it follows', async () => {
     const following = start('kubectl', '--kubeconfig', kubeconfig, 'logs', '-f', 'phoenix')
-    await vi.waitFor(() => expect(following.said.stdout).toBe('life\n'), 10_000)
+    await eventually(() => expect(following.said.stdout).toBe('life\n'))
     expect((await kubectl('logs', 'phoenix', '--previous')).stderr).toContain('previous terminated container "main"')
     expect(await kubectl('exec', 'phoenix', '--', 'touch', '/tmp/end')).toMatchObject({ code: 0 })
     expect(await following.ended).toBe(0)
     expect(following.said.stdout).toBe('life\ndeath\n')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect((await kubectl('logs', 'phoenix')).stdout).toBe('life\n')
       expect((await kubectl('logs', 'phoenix', '-p')).stdout).toBe('life\ndeath\n')
-    }, 10_000)
+    })
   })
 
   it('says which containers there are', async () => {
@@ -144,7 +199,7 @@ describe.skipIf(!isRoot || !isBuilt)('kubectl in a lab (needs root and a build: 
     const forwarding = start('kubectl', '--kubeconfig', kubeconfig, 'port-forward', 'talker', ':8080', ':9')
     const local = (remote: number): string | undefined =>
       new RegExp(`127.0.0.1:(\\d+) -> ${remote}\n`).exec(forwarding.said.stdout)?.[1]
-    await vi.waitFor(() => expect([local(8080), local(9)]).not.toContain(undefined), 10_000)
+    await eventually(() => expect([local(8080), local(9)]).not.toContain(undefined))
     const ask = async (path: string) =>
       parseEchoReply(await (await fetch(`http://127.0.0.1:${local(8080)}${path}`)).text())
     const paths = Array.from({ length: 20 }, (_, i) => `/${i}`)
@@ -152,7 +207,7 @@ describe.skipIf(!isRoot || !isBuilt)('kubectl in a lab (needs root and a build: 
       paths.map((path) => ['talker', path]),
     )
     await expect(fetch(`http://127.0.0.1:${local(9)}/`)).rejects.toThrow()
-    await vi.waitFor(() => expect(forwarding.said.stderr).toContain('connection refused'), 5_000)
+    await eventually(() => expect(forwarding.said.stderr).toContain('connection refused'))
     forwarding.end()
   })
 
@@ -170,7 +225,7 @@ describe.skipIf(!isRoot || !isBuilt)('kubectl in a lab (needs root and a build: 
     let answer = ''
     client.on('data', (data) => (answer += data.toString()))
     client.write('GET /older HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
-    await vi.waitFor(() => expect(answer).toMatch(/"path":"\/older".*\}/), 10_000)
+    await eventually(() => expect(answer).toMatch(/"path":"\/older".*\}/))
     for (const socket of [client, ...sockets]) socket.destroy()
     server.close()
   })
@@ -184,9 +239,9 @@ describe.skipIf(!isRoot || !isBuilt)('kubectl in a lab (needs root and a build: 
     expect(parseEchoReply(pod), pod).toMatchObject({ pod: 'talker', path: '/a/b?c=d' })
     await kubectl('label', 'pod', 'talker', 'app=talker')
     await kubectl('expose', 'pod', 'talker', '--port=80', '--target-port=8080')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(parseEchoReply(await raw('namespaces/default/services/talker/proxy/'))).toMatchObject({ pod: 'talker' })
-    }, 10_000)
+    })
     expect(await raw('nodes/node2/proxy/healthz')).toBe('ok')
     expect((await kubectl('get', '--raw', '/api/v1/namespaces/default/services/talker:none/proxy/')).stderr).toContain(
       'no service port "none" found for service "talker"',
@@ -218,7 +273,7 @@ describe.skipIf(!isRoot || !isBuilt)('kubectl in a lab (needs root and a build: 
       stderr: expect.stringContaining('remedy: there is: talker, web'),
     })
     const following = start(process.execPath, weft, 'lab', 'logs', '--name', name, 'talker', '-f')
-    await vi.waitFor(() => expect(following.said.stdout).toMatch(/^one\ntwo\n(tick\n){2}/), 10_000)
+    await eventually(() => expect(following.said.stdout).toMatch(/^one\ntwo\n(tick\n){2}/))
     following.end()
     const inside = await lab('exec', 'talker', '--', 'sh', '-c', 'echo $COLOUR; exit 5')
     expect(inside).toMatchObject({ code: 5, stdout: 'blue\n' })

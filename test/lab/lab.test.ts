@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { cgroupRoot, listPids } from '../../src/kernel/cgroup.ts'
 import { runIn } from '../../src/kernel/namespaces.ts'
 import { run } from '../../src/kernel/process.ts'
@@ -12,6 +12,7 @@ import { type LabProcesses, labFiles, readJson } from '../../src/lab/files.ts'
 import { labDir, readLabState } from '../../src/lab/state.ts'
 import type { LabReport } from '../../src/lab/status.ts'
 import { labNamespaces } from '../../src/lab/topology/remove.ts'
+import { eventually } from '../eventually.ts'
 
 const root = join(import.meta.dirname, '../..')
 /** The built command; $WEFT_BIN names another build. */
@@ -20,47 +21,55 @@ const isRoot = process.geteuid?.() === 0
 const isBuilt = existsSync(join(weft, '../../dist/weft.js'))
 
 /**
- * Asks every URL in turn over a new connection, and one over a connection that is kept, until its standard input ends; then says how often it
- * was answered and what failed. A program of its own, as it runs in another network namespace.
+ * Asks every URL in turn over a new connection, and beside that one over a connection that is kept, until its standard input ends, and says so each time; at the end it says what
+ * failed. A program of its own, as it runs in another network namespace.
  */
 const traffic = `
   const http = require('node:http')
   const urls = process.argv.slice(1)
   const kept = new http.Agent({ keepAlive: true, maxSockets: 1 })
   const failures = []
-  let answered = 0
   let stop = false
   let sockets = new Set()
   process.stdin.on('end', () => (stop = true)).resume()
   const ask = (url, agent) => new Promise((resolve) => {
-    const request = http.get(url, { agent, timeout: 2000 }, (answer) => {
+    const request = http.get(url, { agent, timeout: 10_000 }, (answer) => {
       if (agent === kept) sockets.add(request.socket.localPort)
-      answer.resume().on('end', () => { answered++; resolve() })
+      answer.resume().on('end', () => resolve())
     })
-    request.on('timeout', () => request.destroy(new Error('no answer within 2 s')))
+    request.on('timeout', () => request.destroy(new Error('no answer within 10 s')))
     request.on('error', (error) => { failures.push(url + ' ' + error.message); resolve() })
   })
   ;(async () => {
-    for (let round = 0; !stop; round++) {
+    // Without a pause: a server closes what is silent for some seconds.
+    const steady = (async () => { while (!stop) await ask(urls[0], kept) })()
+    while (!stop) {
       for (const url of urls) await ask(url, false)
-      await ask(urls[0], kept)
-      if (round === 0) console.log('flowing')
+      console.log('flowing')
     }
+    await steady
     if (sockets.size !== 1) failures.push('the connection that is kept was made ' + sockets.size + ' times')
-    console.log(JSON.stringify({ answered, failures }))
+    console.log(JSON.stringify({ failures }))
     process.exit()
   })()`
 
 describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run build)', () => {
   const name = `e${process.pid}`
   const lab = (command: string, ...args: string[]) =>
-    run(process.execPath, [weft, 'lab', command, '--name', name, ...args], { timeoutMs: 60_000 })
+    run(process.execPath, [weft, 'lab', command, '--name', name, ...args], { timeoutMs: 110_000 })
   const up = () => lab('up', '--nodes', '2', '-f', join(root, 'examples'), '--detach')
   const kubectl = async (...args: string[]): Promise<string> => {
     const { kubeconfig } = readLabState(name)
     return (await promisify(execFile)('kubectl', ['--kubeconfig', kubeconfig, '-n', 'shop', ...args])).stdout
   }
   const status = async () => JSON.parse((await lab('status', '-o', 'json')).stdout) as LabReport
+  /** An agent that is busy may be late with its answer. */
+  const ready = () =>
+    eventually(async () => {
+      const report = await status()
+      expect(report).toMatchObject({ name, state: 'ready' })
+      return report
+    })
   const pods = async () =>
     JSON.parse(await kubectl('get', 'pods', '-o', 'json')).items as {
       metadata: { name: string; labels: Record<string, string> }
@@ -98,15 +107,14 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     const commands = next.split('\n').filter((line) => line.startsWith('  '))
     expect(commands).toHaveLength(8)
     const script = commands.filter((line) => !line.includes(' lab down')).join('\n')
-    const { code, stdout, stderr } = await run('bash', ['-ec', script], { timeoutMs: 30_000 })
+    const { code, stdout, stderr } = await run('bash', ['-ec', script], { timeoutMs: 110_000 })
     expect({ code, stderr }).toMatchObject({ code: 0 })
     for (const part of ['service/storefront', '"node":"node', '127.0.0.1/8', 'map services'])
       expect(stdout).toContain(part)
-  }, 40_000)
+  })
 
   it('is ready, with every pod running on its node', async () => {
-    const report = await status()
-    expect(report).toMatchObject({ name, state: 'ready' })
+    const report = await ready()
     expect(report.nodes.map((node) => [node.name, node.ready, node.agent.ready])).toEqual([
       ['node1', true, true],
       ['node2', true, true],
@@ -124,9 +132,9 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     const { podIP } = pod?.status ?? { podIP: '' }
     expect(await askPod(podIP, 7070)).toMatchObject({ pod: pod?.metadata.name, namespace: 'shop', podIP })
     await kubectl('expose', 'deployment', 'cart', '--name=extra', '--port=9', '--target-port=4711')
-    await vi.waitFor(async () => expect(await askPod(podIP, 4711)).toMatchObject({ localPort: 4711 }), 5_000)
+    await eventually(async () => expect(await askPod(podIP, 4711)).toMatchObject({ localPort: 4711 }))
     await kubectl('delete', 'service', 'extra')
-    await vi.waitFor(async () => expect(await askPod(podIP, 4711)).toBeUndefined(), 5_000)
+    await eventually(async () => expect(await askPod(podIP, 4711)).toBeUndefined())
   })
 
   it('runs commands in pods', async () => {
@@ -147,16 +155,16 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     })
     const port = pod?.metadata.labels['app'] === 'cart' ? 7070 : 8080
     process.kill(node?.kubelet.pid ?? 0, 'SIGKILL')
-    await vi.waitFor(async () => expect((await status()).nodes[0]?.kubelet).toMatchObject({ restarts: 1 }), 5_000)
-    await vi.waitFor(async () => {
+    await eventually(async () => expect((await status()).nodes[0]?.kubelet).toMatchObject({ restarts: 1 }))
+    await eventually(async () => {
       expect(await askPod(pod?.status.podIP ?? '', port)).toMatchObject({ pod: pod?.metadata.name })
-    }, 5_000)
+    })
   })
 
   it('starts a killed agent again', async () => {
     process.kill((await status()).nodes[1]?.agent.pid ?? 0, 'SIGKILL')
     const healed = { agent: { restarts: 1, ready: true } }
-    await vi.waitFor(async () => expect((await status()).nodes[1]).toMatchObject(healed), 10_000)
+    await eventually(async () => expect((await status()).nodes[1]).toMatchObject(healed))
   })
 
   it('loses nothing of what flows while every agent is killed and started again', async () => {
@@ -169,31 +177,30 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     let said = ''
     client.stdout.on('data', (data) => (said += String(data)))
     const ended = new Promise((resolve) => client.once('close', resolve))
-    await vi.waitFor(() => expect(said).toContain('flowing'), 5_000)
+    await eventually(() => expect(said).toContain('flowing'))
     const before = await status()
     for (const { agent } of before.nodes) process.kill(agent.pid ?? 0, 'SIGKILL')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const after = await status()
       const restarts = after.nodes.map(({ agent }, i) => agent.restarts - (before.nodes[i]?.agent.restarts ?? 0))
       expect({ restarts, ready: after.nodes.map(({ agent }) => agent.ready) }).toEqual({
         restarts: nodes.map(() => 1),
         ready: nodes.map(() => true),
       })
-    }, 15_000)
+    })
+    await eventually(() => expect(said.split('\n').length).toBeGreaterThan(15))
     client.stdin.end()
     await ended
-    const { answered, failures } = JSON.parse(said.split('\n')[1] ?? '')
-    expect(failures).toEqual([])
-    expect(answered).toBeGreaterThan(50)
-  }, 40_000)
+    expect(JSON.parse(said.trim().split('\n').at(-1) ?? '')).toEqual({ failures: [] })
+  })
 
   it('has agents for which being told to stop is a proper end', async () => {
     const { pid, restarts } = (await status()).nodes[0]?.agent ?? { restarts: 0 }
     process.kill(pid ?? 0, 'SIGTERM')
     const stopped = { lastExit: 'exit code 0', restarts: restarts + 1 }
     const agent = () => (readJson(labFiles(name).processes) as LabProcesses).nodes['node1']?.agent
-    await vi.waitFor(() => expect(agent()).toMatchObject(stopped), 10_000)
-    await vi.waitFor(async () => expect((await status()).nodes[0]?.agent.ready).toBe(true), 10_000)
+    await eventually(() => expect(agent()).toMatchObject(stopped))
+    await eventually(async () => expect((await status()).nodes[0]?.agent.ready).toBe(true))
   })
 
   it('tells what an object asks for and does not get in an Event on it, once a node', async () => {
@@ -203,7 +210,7 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     const spec = { externalIPs: [nodes[0]?.addresses[0]] }
     await kubectl('patch', 'service', 'greedy', '-p', JSON.stringify({ spec }))
     const uid = await kubectl('get', 'service', 'greedy', '-o', 'jsonpath={.metadata.uid}')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const about = ['--field-selector', `involvedObject.uid=${uid}`, '-o', 'json']
       const { items } = JSON.parse(await kubectl('get', 'events', ...about)) as {
         items: { reportingInstance: string }[]
@@ -211,7 +218,7 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
       const told = items.toSorted((a, b) => a.reportingInstance.localeCompare(b.reportingInstance))
       const expected = nodes.map((node) => ({ reportingInstance: node.name, type: 'Warning', count: 1 }))
       expect(told).toMatchObject(expected)
-    }, 20_000)
+    })
     await kubectl('delete', 'service', 'greedy')
   })
 
@@ -219,17 +226,19 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     const { pid } = (await status()).nodes[0]?.agent ?? {}
     process.kill(pid ?? 0, 'SIGSTOP')
     try {
-      const agents = await run(process.execPath, [weft, 'status', '--name', name], { timeoutMs: 30_000 })
-      expect(agents.code).toBe(3)
-      expect(agents.stdout).toMatch(/^node2 +proxy\/nftables-ipv4 +yes/m)
-      expect(agents.stderr).toMatch(/node1: (no agent|nobody) answers/)
+      await eventually(async () => {
+        const agents = await run(process.execPath, [weft, 'status', '--name', name], { timeoutMs: 110_000 })
+        expect(agents.code).toBe(3)
+        expect(agents.stdout).toMatch(/^node2 +proxy\/nftables-ipv4 +yes/m)
+        expect(agents.stderr).toMatch(/node1: (no agent|nobody) answers/)
+      })
       expect((await lab('status', '-o', 'json')).code).toBe(3)
       expect((await status()).state).toBe('degraded')
     } finally {
       process.kill(pid ?? 0, 'SIGCONT')
     }
-    await vi.waitFor(async () => expect((await status()).state).toBe('ready'), 10_000)
-  }, 60_000)
+    await ready()
+  })
 
   it('takes down a deleted pod with its namespace, and its address comes free', async () => {
     const pod = (await pods()).find(({ metadata }) => metadata.labels['app'] === 'orders')
@@ -239,10 +248,10 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     expect(readdirSync(namespaces)).toContain(`cni-${uid}`)
     await kubectl('delete', 'pod', pod?.metadata.name ?? '')
     expect(readdirSync(namespaces)).not.toContain(`cni-${uid}`)
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const fresh = (await pods()).filter(({ metadata }) => metadata.labels['app'] === 'orders')
       expect(fresh.map(({ status }) => status.phase)).toEqual(['Running'])
-    }, 10_000)
+    })
   })
 
   it('keeps no namespace and no address of pods that went while the kubelet was away', async () => {
@@ -255,8 +264,8 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
     }
     for (const node of (await status()).nodes) process.kill(node.kubelet.pid ?? 0, 'SIGKILL')
     await kubectl('delete', 'pods', '--all', '--force', '--grace-period=0')
-    await kubectl('rollout', 'status', 'deployment', 'storefront', '--timeout=20s')
-    await vi.waitFor(async () => {
+    await kubectl('rollout', 'status', 'deployment', 'storefront', '--timeout=90s')
+    await eventually(async () => {
       const uidsOf = await uidsByNode()
       for (const { name: node, holderPid } of readLabState(name).nodes) {
         const place = `/proc/${holderPid}/root`
@@ -265,23 +274,30 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
         const addresses = readdirSync(join(place, 'var/lib/cni/networks/weft')).filter((file) => /^\d/.test(file))
         expect(addresses).toHaveLength(wanted.length)
       }
-    }, 20_000)
+    })
   })
 
   it('has an API that comes back on another port where its own was taken meanwhile', async () => {
     const portOf = () => Number(/127\.0\.0\.1:(\d+)/.exec(readFileSync(readLabState(name).kubeconfig, 'utf8'))?.[1])
     const port = portOf()
-    process.kill((await status()).api.pid ?? 0, 'SIGKILL')
+    const { pid } = (await status()).api
+    const { supervisorPid } = readLabState(name)
     const squatter = createServer()
-    await vi.waitFor(
-      () =>
-        new Promise<void>((resolve, reject) => {
-          squatter.once('error', reject).listen(port, '127.0.0.1', () => resolve())
-        }),
-      { timeout: 2_000, interval: 5 },
-    )
+    // It would start the API again before the port is taken.
+    process.kill(supervisorPid, 'SIGSTOP')
     try {
-      await vi.waitFor(() => expect(portOf()).not.toBe(port), 10_000)
+      process.kill(pid ?? 0, 'SIGKILL')
+      await eventually(
+        () =>
+          new Promise<void>((resolve, reject) => {
+            squatter.once('error', reject).listen(port, '127.0.0.1', () => resolve())
+          }),
+      )
+    } finally {
+      process.kill(supervisorPid, 'SIGCONT')
+    }
+    try {
+      await eventually(() => expect(portOf()).not.toBe(port))
       expect(await kubectl('get', 'services')).toContain('storefront')
     } finally {
       squatter.close()
@@ -304,13 +320,13 @@ describe.skipIf(!isRoot || !isBuilt)('weft lab (needs root and a build: npm run 
         // It ended with another one.
       }
     }
-    await vi.waitFor(() => expect(listPids(`weft-${name}`)).toEqual([]))
+    await eventually(() => expect(listPids(`weft-${name}`)).toEqual([]))
     expect((await status()).state).toBe('dead')
     expect(await up()).toMatchObject({ code: 0 })
-    expect((await status()).state).toBe('ready')
+    await ready()
     expect(await lab('down')).toMatchObject({ code: 0 })
     expect(leftovers()).toEqual(nothing)
     expect(await lab('down')).toMatchObject({ code: 0 })
     expect((await lab('status')).code).toBe(4)
-  }, 120_000)
+  })
 })

@@ -185,34 +185,30 @@ const aMachine: Mistake[] = [
   },
 ]
 
-describe.skipIf(noMachine)(
-  `a mistake is one clear message (${noMachine ?? 'in a machine of its own'})`,
-  { timeout: 60_000 },
-  () => {
-    let machine: Machine
-    let before: Listing
+describe.skipIf(noMachine)(`a mistake is one clear message (${noMachine ?? 'in a machine of its own'})`, () => {
+  let machine: Machine
+  let before: Listing
 
-    beforeAll(async () => {
-      machine = await Machine.start('mistakes')
-      for (const [name, text] of Object.entries(manifests)) machine.write(`/tmp/${name}`, text)
-      before = await machine.listing()
-    })
-    afterAll(() => machine?.close())
+  beforeAll(async () => {
+    machine = await Machine.start('mistakes')
+    for (const [name, text] of Object.entries(manifests)) machine.write(`/tmp/${name}`, text)
+    before = await machine.listing()
+  })
+  afterAll(() => machine?.close())
 
-    it.each([...aManifest, ...anOption, ...aMachine])('$what', async ({ prepare = '', args, code, words }) => {
-      const { stderr, ...ended } = await machine.weftIn(`${prepare}\n`, ...args)
-      for (const word of words) expect(stderr).toMatch(word)
-      const message = stderr.split('\n').filter((line) => /^(weft|why|remedy): /.test(line))
-      expect(message.map((line) => line.slice(0, line.indexOf(':')))).toEqual(
-        message.length === 3 ? ['weft', 'why', 'remedy'] : ['weft', 'remedy'],
-      )
-      expect(stderr).not.toMatch(/^ +at /m)
-      expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code, stdout: '' })
-    })
+  it.each([...aManifest, ...anOption, ...aMachine])('$what', async ({ prepare = '', args, code, words }) => {
+    const { stderr, ...ended } = await machine.weftIn(`${prepare}\n`, ...args)
+    for (const word of words) expect(stderr).toMatch(word)
+    const message = stderr.split('\n').filter((line) => /^(weft|why|remedy): /.test(line))
+    expect(message.map((line) => line.slice(0, line.indexOf(':')))).toEqual(
+      message.length === 3 ? ['weft', 'why', 'remedy'] : ['weft', 'remedy'],
+    )
+    expect(stderr).not.toMatch(/^ +at /m)
+    expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code, stdout: '' })
+  })
 
-    it('and nothing was made', async () => {
-      await machine.sh('rmdir /var/lib/weft')
-      expect(await machine.listing()).toEqual(before)
-    })
-  },
-)
+  it('and nothing was made', async () => {
+    await machine.sh('rmdir /var/lib/weft')
+    expect(await machine.listing()).toEqual(before)
+  })
+})

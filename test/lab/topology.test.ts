@@ -5,8 +5,12 @@ import { deleteNetns, listNetns, NetworkNamespace } from '../../src/kernel/names
 import { run } from '../../src/kernel/process.ts'
 import { connectTcp, listenTcp } from '../../src/kernel/sockets.ts'
 import { buildTopology, routePods } from '../../src/lab/topology/build.ts'
+import { LinkKeeper } from '../../src/lab/topology/keep-links.ts'
+import { linkSetups } from '../../src/lab/topology/links.ts'
 import { namespacesOf, planTopology } from '../../src/lab/topology/plan.ts'
 import { labNamespaces, removeLab } from '../../src/lab/topology/remove.ts'
+import { eventually } from '../eventually.ts'
+import { afterSilence } from '../silence.ts'
 
 const isRoot = process.geteuid?.() === 0
 
@@ -30,13 +34,15 @@ describe.skipIf(!isRoot).each(stacks)('topology, $stack (needs root: makes netwo
   async function reaches(from: string, to: string, address: string): Promise<boolean> {
     const [here, there] = [NetworkNamespace.named(from), NetworkNamespace.named(to)]
     const server = createServer().listen({ fd: listenTcp(there, address, 80) })
-    const socket = connectTcp(here, { address, port: 80 }).setTimeout(5_000, () => socket.destroy(new Error('timeout')))
+    const socket = connectTcp(here, { address, port: 80 })
+    const stop = afterSilence(10_000, () => socket.destroy(new Error('timeout')))
     try {
       await once(socket, 'connect')
       return true
     } catch {
       return false
     } finally {
+      stop()
       socket.destroy()
       server.close()
       here.close()
@@ -76,6 +82,40 @@ describe.skipIf(!isRoot).each(stacks)('topology, $stack (needs root: makes netwo
     const known = neighbours.filter((line) => line.includes('PERMANENT')).map((line) => line.split(' ')[0])
     const others = [plan.router, plan.api, node2].flatMap(({ addresses }) => addresses)
     expect(new Set(known)).toEqual(new Set(others))
+  })
+
+  it('gives a link that was switched off all back that it had, and nothing to one that stays on', async () => {
+    const show = async (...args: string[]): Promise<string[]> =>
+      (await run('ip', ['-n', node1.netns, ...args])).stdout.trim().split('\n').sort()
+    const all = async () => ({
+      addresses: (await show('-br', 'address', 'show', 'eth0', 'scope', 'global')).join().split(/\s+/).slice(2).sort(),
+      routes: [...(await show('-4', 'route')), ...(await show('-6', 'route', 'show', 'default'))],
+      neighbours: (await show('neigh', 'show', 'dev', 'eth0', 'nud', 'permanent')).map((line) => line.trim()),
+    })
+    const before = await all()
+    const setUp: unknown[] = []
+    const keeper = new LinkKeeper(linkSetups(plan), (_, fields) => setUp.push(fields?.['link']))
+    try {
+      await run('ip', ['-n', node1.netns, 'link', 'set', 'eth0', 'down'])
+      expect(await all()).not.toEqual(before)
+      await run('ip', ['-n', node1.netns, 'link', 'set', 'eth0', 'up'])
+      await eventually(async () => expect(await all()).toEqual(before))
+
+      const [gateway = ''] = plan.router.addresses
+      const route = ['default', 'via', gateway, 'dev', 'eth0']
+      await run('ip', ['-n', node1.netns, 'route', 'del', ...route])
+      await run('ip', ['-n', node1.netns, 'link', 'set', 'eth0', 'mtu', '1400'])
+      // Another link's turn tells that all before it has been seen.
+      keeper.add({ netns: node1.netns, link: 'other', lines: ['link show'] })
+      await run('ip', ['-n', node1.netns, 'link', 'add', 'other', 'up', 'type', 'bridge'])
+      await eventually(() => expect(setUp).toContain('other'))
+      expect(setUp).toEqual(['eth0', 'other'])
+      expect((await all()).routes).not.toEqual(before.routes)
+      await run('ip', ['-n', node1.netns, 'route', 'add', ...route])
+    } finally {
+      keeper.close()
+      await run('ip', ['-n', node1.netns, 'link', 'del', 'other'])
+    }
   })
 
   it('removes everything, twice if asked, and no other lab', async () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AgentStatus } from '../../src/daemon/status-server.ts'
 import { NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { run } from '../../src/kernel/process.ts'
@@ -12,6 +12,8 @@ import type { Pod, ServiceSpec } from '../../src/kube/types.ts'
 import { connectTcp } from '../../src/kernel/sockets.ts'
 import { readLabState } from '../../src/lab/state.ts'
 import type { Report } from '../../src/lab/verify/index.ts'
+import { eventually } from '../eventually.ts'
+import { afterSilence } from '../silence.ts'
 
 const root = join(import.meta.dirname, '../..')
 const weft = process.env['WEFT_BIN'] ?? join(root, 'bin/weft')
@@ -28,24 +30,26 @@ const service = (name: string, spec: Partial<ServiceSpec>) => ({
 
 describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build: npm run build)', () => {
   const name = `v${process.pid}`
-  const call = (...args: string[]) => run(process.execPath, [weft, ...args], { timeoutMs: 120_000 })
+  const call = (...args: string[]) => run(process.execPath, [weft, ...args], { timeoutMs: 110_000 })
   const lab = (command: string, ...args: string[]) => call('lab', command, '--name', name, ...args)
   const kubectl = async (...args: string[]): Promise<string> => {
     const { kubeconfig } = readLabState(name)
     return (await promisify(execFile)('kubectl', ['--kubeconfig', kubeconfig, '-n', 'shop', ...args])).stdout
   }
-  /** What the agents of all three nodes say; a node that does not answer fails the call. */
-  const agents = async (): Promise<AgentStatus[]> => {
-    const { items } = JSON.parse((await call('status', '--name', name, '-o', 'json')).stdout)
-    const found = items.filter(({ role }: { role: string }) => role === 'agent')
-    expect(found).toHaveLength(3)
-    return found
-  }
+  /** What the agents of all three nodes say, once each of them answers. */
+  const agents = (): Promise<AgentStatus[]> =>
+    eventually(async () => {
+      const { items } = JSON.parse((await call('status', '--name', name, '-o', 'json')).stdout)
+      const found = items.filter(({ role }: { role: string }) => role === 'agent')
+      expect(found).toHaveLength(3)
+      return found
+    })
   const nft = (node: string, ...args: string[]) =>
     execFileSync('ip', ['netns', 'exec', `weft-${name}-${node}`, 'nft', ...args], { encoding: 'utf8' })
   const hostNetwork = () =>
-    [['link'], ['address'], ['route'], ['rule']].map((what) =>
-      execFileSync('ip', ['-o', ...what], { encoding: 'utf8' }),
+    ['link', 'address', 'route', 'rule'].map((what) =>
+      // Without how long what others gave the host still lasts.
+      execFileSync('ip', ['-o', what], { encoding: 'utf8' }).replaceAll(/\d+sec/g, ''),
     )
 
   async function verify(): Promise<{ code: number; report: Report }> {
@@ -80,7 +84,6 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
     for (const check of [...podNetwork, ...others, ...fromEverywhere]) expect(tried).toContain(check)
     expect(report.counts.ok).toBeGreaterThan(250)
     expect(report.causes).toEqual([])
-    expect(report.seconds).toBeLessThan(15)
   })
 
   it('verify tries external and load-balancer addresses, and that nobody is locked out', async () => {
@@ -120,13 +123,13 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
 
   it('verify again after scaling, after a pod went, after a Service went, without endpoints', async () => {
     await kubectl('scale', 'deployment', 'storefront', '--replicas=5')
-    await kubectl('rollout', 'status', 'deployment', 'storefront', '--timeout=30s')
+    await kubectl('rollout', 'status', 'deployment', 'storefront', '--timeout=90s')
     await expectVerified()
     await kubectl('delete', 'pod', '-l', 'app=storefront', '--wait=false')
     await kubectl('scale', 'deployment', 'catalog', '--replicas=0')
     await kubectl('delete', 'service', 'orders')
-    await kubectl('wait', 'pod', '-l', 'app=catalog', '--for=delete', '--timeout=30s')
-    await kubectl('rollout', 'status', 'deployment', 'storefront', '--timeout=30s')
+    await kubectl('wait', 'pod', '-l', 'app=catalog', '--for=delete', '--timeout=90s')
+    await kubectl('rollout', 'status', 'deployment', 'storefront', '--timeout=90s')
     const report = await expectVerified()
     expect(report.rows.some(({ should }) => should.includes('refused (no ready endpoint)'))).toBe(true)
     expect(report.rows.some(({ what }) => what.includes('shop/orders:'))).toBe(false)
@@ -169,7 +172,7 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
         () => void nft('node2', 'delete', 'table', 'ip', 'fault'),
       )
       expect(found).toEqual(['Service shop/cart on node2'])
-    }, 30_000)
+    })
 
     it('a route that the router lost', async () => {
       const { nodes } = readLabState(name)
@@ -180,7 +183,7 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
         () => void router('add'),
       )
       expect(first).toBe('between node2 and outside')
-    }, 60_000)
+    })
 
     it("a node that lost its way to another's pods", async () => {
       const { nodes } = readLabState(name)
@@ -196,7 +199,7 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
       )
       expect(first).toBe('between node1 and node2')
       await expectVerified()
-    }, 60_000)
+    })
 
     it('an endpoint that does not answer', async () => {
       const pod = await podOf('metrics')
@@ -206,7 +209,7 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
         () => void inPod(pod, 'nft', 'flush', 'ruleset'),
       )
       expect(found[0]).toBe(`pod shop/${pod.metadata.name}`)
-    }, 60_000)
+    })
 
     it('a node that serves no Service', async () => {
       const { nodes, serviceCIDRs } = readLabState(name)
@@ -217,7 +220,7 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
       )
       expect(first).toBe('Services on node1')
       await expectVerified()
-    }, 60_000)
+    })
   })
 
   it('a route to the pods of another node that somebody removes is back within moments, and counted', async () => {
@@ -227,12 +230,12 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
     const route = ip('route', 'show', '10.42.1.0/24')
     expect(route).toMatch(/via 172\.30\.0\.12 dev eth0 proto 87/)
     ip('route', 'del', '10.42.1.0/24')
-    await vi.waitFor(() => expect(ip('route', 'show', '10.42.1.0/24')).toBe(route), 5_000)
-    expect(await fabric()).toMatchObject({ synced: true, drift: drift + 1 })
+    await eventually(() => expect(ip('route', 'show', '10.42.1.0/24')).toBe(route))
+    await eventually(async () => expect(await fabric()).toMatchObject({ synced: true, drift: drift + 1 }))
   })
 
   it('an agent that is killed and starts again adopts what is there and writes nothing', async () => {
-    await vi.waitFor(async () => expect((await agents()).every(({ ready }) => ready)).toBe(true), 10_000)
+    await eventually(async () => expect((await agents()).every(({ ready }) => ready)).toBe(true))
     // With handles: what is written again gets another one. The owner of the tables is another process, and what affinity has learnt ages.
     const rules = () =>
       nft('node1', '--handle', '--stateless', 'list', 'ruleset')
@@ -243,7 +246,7 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
       status?.parts.filter(({ part }) => /^(proxy\/nftables|fabric)/.test(part)).map(({ part, items }) => [part, items])
     const rulesBefore = rules()
     process.kill(first?.pid ?? 0, 'SIGKILL')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const [again] = await agents()
       expect(again?.pid).not.toBe(first?.pid)
       expect(again?.ready).toBe(true)
@@ -251,7 +254,7 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
         first?.parts.map(() => ({ transactions: 0, drift: 0 })),
       )
       expect(itemsOf(again)).toEqual(itemsOf(first))
-    }, 10_000)
+    })
     expect(rules()).toEqual(rulesBefore)
   })
 
@@ -263,11 +266,14 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
     const one = () =>
       new Promise<string>((resolve) => {
         const socket = connectTcp(outside, { address: nodes[0]?.addresses[0] ?? '', port: 30080 })
-        socket.setTimeout(3000, () => resolve('timeout'))
+        const silent = afterSilence(10_000, () => resolve('timeout'))
         socket.on('error', (error) => resolve(error.message))
         socket.on('connect', () => socket.end('GET / HTTP/1.0\r\n\r\n'))
         socket.on('data', () => {})
-        socket.on('close', () => resolve('ok'))
+        socket.on('close', () => {
+          silent()
+          resolve('ok')
+        })
       })
     const load = (async () => {
       while (!stop.signal.aborted) {
@@ -278,25 +284,25 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
     for (const signal of ['SIGKILL', 'SIGTERM', 'SIGKILL'] as const) {
       const pids = (await agents()).map(({ pid }) => pid)
       for (const pid of pids) process.kill(pid, signal)
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         const now = await agents()
         expect(now.every(({ ready, pid }) => ready && !pids.includes(pid))).toBe(true)
-      }, 15_000)
+      })
     }
+    await eventually(() => expect(outcomes.get('ok')).toBeGreaterThan(50))
     stop.abort()
     await load
     outside.close()
     expect([...outcomes.keys()]).toEqual(['ok'])
-    expect(outcomes.get('ok')).toBeGreaterThan(50)
-  }, 60_000)
+  })
 
   it('shows refusals, and a dry run that has nothing to do', async () => {
     await kubectl('expose', 'deployment', 'cart', '--name=public', '--port=81', '--external-ip=172.30.0.1')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const { code, stdout } = await call('status', '--name', name)
       expect(code).toBe(0)
       expect(stdout).toMatch(/shop\/public\S* +AddressIsGateway/)
-    }, 5_000)
+    })
     const { nodes, kubeconfig } = readLabState(name)
     const enter = ['--net=/run/netns/' + nodes[0]?.netns, '--', process.execPath, weft, 'agent', '--dry-run']
     const args = ['--kubeconfig', join(kubeconfig, '../node.kubeconfig'), '--node-name', 'node1']
@@ -318,10 +324,10 @@ describe.skipIf(!isRoot || !isBuilt)('Services in a lab (needs root and a build:
       '/var/empty',
     ]
     const args = ['--kubeconfig', join(kubeconfig, '../node.kubeconfig'), '--node-name', 'node1']
-    const second = await run('nsenter', [...enter, ...args], { timeoutMs: 40_000 })
+    const second = await run('nsenter', [...enter, ...args], { timeoutMs: 110_000 })
     expect(second.code).toBe(2)
     expect(second.stderr).toMatch(/another agent already writes to the kernel of this network namespace \(process \d+/)
-  }, 60_000)
+  })
 
   it("leaves the API on loopback of the host, and nothing of the lab's in the host's network", async () => {
     expect(hostNetwork()).toEqual(before)

@@ -9,7 +9,7 @@ export interface Conflist {
 /**
  * The pod network of one node, from the reference plugins: a bridge with the node's pod CIDRs (a range each for host-local, so that a pod gets an
  * address of each family, and a default route). The bridge reflects (hairpin), so that a pod reaches itself through its own Service.
- * Addresses are remembered in host-local's /var/lib/cni/networks, which is the node's own.
+ * Addresses are remembered in host-local's /var/lib/cni/networks, which is the node's own. Behind it stands `portmap`, for host ports, as in K3s' own list.
  */
 export const nodeConflist = (podCIDRs: readonly string[]): Conflist => ({
   cniVersion: '0.4.0',
@@ -23,6 +23,7 @@ export const nodeConflist = (podCIDRs: readonly string[]): Conflist => ({
       ipMasq: false,
       ipam: { type: 'host-local', ranges: podCIDRs.map((subnet) => [{ subnet }]) },
     },
+    { type: 'portmap', capabilities: { portMappings: true } },
   ],
 })
 

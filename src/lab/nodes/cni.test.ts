@@ -26,6 +26,9 @@ function takeCalls(): Record<string, any>[] {
   return lines.map((line) => JSON.parse(line) as Record<string, any>)
 }
 
+/** Those of an earlier test. */
+const forgetCalls = (): void => rmSync(join(directory, 'calls'), { force: true })
+
 const network = (...types: string[]): Conflist => ({
   cniVersion: '0.4.0',
   name: 'n',
@@ -88,6 +91,58 @@ describe('cni', () => {
     await expect(cniCheck(chain, attachment, options)).rejects.toThrow('no ADD to the network "n" is remembered')
   })
 
+  it('gives plugins that can do it what the attachment asks for, and the same again at CHECK and DEL', async () => {
+    fakePlugin('first', '{"ips":[]}')
+    fakePlugin('able', '{"ips":[]}')
+    forgetCalls()
+    const able = { type: 'able', capabilities: { portMappings: true, bandwidth: false } }
+    const chain: Conflist = { ...network('first'), plugins: [{ type: 'first' }, able] }
+    const capabilityArgs = { portMappings: [{ hostPort: 80 }], bandwidth: {}, unheard: 1 }
+    await cniAdd(chain, { ...attachment, capabilityArgs }, options)
+    await cniCheck(chain, attachment, options)
+    await cniDel(chain, attachment, options)
+    const calls = takeCalls().map(({ plugin, command, input }) => [plugin, command, input.runtimeConfig])
+    const mapped = { portMappings: [{ hostPort: 80 }] }
+    expect(calls).toEqual([
+      ['first', 'ADD', undefined],
+      ['able', 'ADD', mapped],
+      ['first', 'CHECK', undefined],
+      ['able', 'CHECK', mapped],
+      ['able', 'DEL', mapped],
+      ['first', 'DEL', undefined],
+    ])
+  })
+
+  it('remembers for DEL what was asked for, also where ADD did not end', async () => {
+    fakePlugin('first', '{"ips":[]}')
+    fakePlugin('able', '{"code":100,"msg":"no"}', 1)
+    const chain = { ...network('first', 'able') }
+    chain.plugins = chain.plugins.map((plugin) => ({ ...plugin, capabilities: { portMappings: true } }))
+    const asking = { ...attachment, capabilityArgs: { portMappings: [1] } }
+    await expect(cniAdd(chain, asking, options)).rejects.toThrow('"able" failed at ADD')
+    takeCalls()
+    expect(await cachedResult(chain, attachment, options)).toBeUndefined()
+    await expect(cniCheck(chain, attachment, options)).rejects.toThrow('no ADD to the network')
+    fakePlugin('able', '')
+    await cniDel(chain, attachment, options)
+    expect(takeCalls().map(({ plugin, command, input }) => [plugin, command, input.runtimeConfig])).toEqual([
+      ['able', 'DEL', { portMappings: [1] }],
+      ['first', 'DEL', { portMappings: [1] }],
+    ])
+  })
+
+  it('does not ask portmap, which denies what is there', async () => {
+    fakePlugin('first', '{"ips":[]}')
+    fakePlugin('portmap', '{"ips":[]}')
+    forgetCalls()
+    const chain = network('first', 'portmap')
+    await cniAdd(chain, attachment, options)
+    await cniCheck(chain, attachment, options)
+    await cniDel(chain, attachment, options)
+    const checked = takeCalls().filter(({ command }) => command === 'CHECK')
+    expect(checked.map(({ plugin }) => plugin)).toEqual(['first'])
+  })
+
   it('asks nothing of a network that cannot be checked', async () => {
     fakePlugin('first', '{"ips":[]}')
     const old = { ...network('first'), cniVersion: '0.3.1' }
@@ -102,6 +157,15 @@ describe('cni', () => {
     fakePlugin('bad', '{"code":11,"msg":"no room","details":"all taken"}', 1)
     const call = cniAdd(network('bad'), attachment, options)
     await expect(call).rejects.toThrow('CNI plugin "bad" failed at ADD: no room: all taken')
+  })
+
+  it('says what to install where iptables is missing', async () => {
+    const words = 'failed to open iptables: exec: \\"iptables\\": executable file not found in $PATH'
+    fakePlugin('portmap', `{"code":999,"msg":"${words}"}`, 1)
+    await expect(cniAdd(network('portmap'), attachment, options)).rejects.toMatchObject({
+      message: expect.stringContaining('not found in $PATH (host ports need it: apt-get install iptables)'),
+      remedy: 'apt-get install iptables',
+    })
   })
 
   it('says which plugin is missing, and where it looked', async () => {

@@ -16,6 +16,11 @@ export interface Attachment {
   /** Path of the container's network namespace. */
   netns: string
   ifname: string
+  /**
+   * What the runtime asks of this attachment, by capability: a plugin that names one in its `capabilities` gets it as `runtimeConfig` (CNI conventions,
+   * "Dynamic Plugin specific fields"). DEL and CHECK are given what ADD was.
+   */
+  capabilityArgs?: Readonly<Record<string, unknown>>
 }
 
 export interface CniOptions {
@@ -27,10 +32,11 @@ export interface CniOptions {
 
 type Command = 'ADD' | 'CHECK' | 'DEL'
 
-/** What an ADD left for later: DEL and CHECK use the network as it was then, and its result. */
+/** What an ADD left for later: DEL and CHECK use the network and the capabilities as they were then, and the result, which is absent if ADD did not end. */
 interface CachedAttachment {
   network: Conflist
-  result: CniResult
+  capabilityArgs?: Attachment['capabilityArgs']
+  result?: CniResult
 }
 
 /**
@@ -40,15 +46,19 @@ interface CachedAttachment {
  * @throws WeftError CNI_FAILED with the plugin's own words; plugins that had been run are not undone (call `cniDel`)
  */
 export async function cniAdd(network: Conflist, attachment: Attachment, options: CniOptions): Promise<CniResult> {
+  const { capabilityArgs } = attachment
+  const cached: CachedAttachment = { network, ...(capabilityArgs && { capabilityArgs }) }
+  const file = cacheFile(network, attachment, options)
+  await mkdir(options.cacheDir, { recursive: true })
+  // Before the first plugin: if this process dies in the middle, the next one knows what there may be to remove.
+  await writeFile(file, JSON.stringify(cached))
   let result: CniResult | undefined
   for (const plugin of network.plugins) {
     const output = await runPlugin('ADD', network, plugin, attachment, options, result)
     result = parseResult(plugin.type, output)
   }
-  await mkdir(options.cacheDir, { recursive: true })
-  const cached: CachedAttachment = { network, result: result ?? {} }
-  await writeFile(cacheFile(network, attachment, options), JSON.stringify(cached))
-  return cached.result
+  await writeFile(file, JSON.stringify({ ...cached, result: result ?? {} }))
+  return result ?? {}
 }
 
 /**
@@ -58,25 +68,34 @@ export async function cniAdd(network: Conflist, attachment: Attachment, options:
  * @throws WeftError CNI_FAILED with what a plugin found; CNI_NOT_ADDED where no ADD is remembered
  */
 export async function cniCheck(network: Conflist, attachment: Attachment, options: CniOptions): Promise<CniResult> {
-  const cached = await readCache(network, attachment, options)
-  if (cached === undefined) throw notAdded(network)
-  if (!isCheckable(cached.network)) return cached.result
-  for (const plugin of cached.network.plugins)
-    await runPlugin('CHECK', cached.network, plugin, attachment, options, cached.result)
-  return cached.result
+  const { network: added, capabilityArgs, result } = (await readCache(network, attachment, options)) ?? { network }
+  if (result === undefined) throw notAdded(network)
+  if (!isCheckable(added)) return result
+  const asAdded = withCapabilities(attachment, capabilityArgs)
+  for (const plugin of added.plugins)
+    if (!deniesWhatIsThere.has(plugin.type)) await runPlugin('CHECK', added, plugin, asAdded, options, result)
+  return result
 }
+
+/**
+ * Plugins whose CHECK fails although nothing is wrong: portmap 1.1, as Debian has it, looks in ip6tables for what it wrote for IPv4, and for its IPv4 rules in the IPv6
+ * chain (containernetworking/plugins#819).
+ */
+const deniesWhatIsThere: ReadonlySet<string> = new Set(['portmap'])
 
 const isCheckable = ({ cniVersion, disableCheck }: Conflist): boolean =>
   disableCheck !== true && !/^0\.[0-3]\./.test(cniVersion)
 
 /** Runs the plugins in reverse order with the cached result. Idempotent, as DEL of a plugin has to be. */
 export async function cniDel(network: Conflist, attachment: Attachment, options: CniOptions): Promise<void> {
-  const { network: added, result } = (await readCache(network, attachment, options)) ?? { network, result: undefined }
-  for (const plugin of added.plugins.toReversed()) {
-    await runPlugin('DEL', added, plugin, attachment, options, result)
-  }
+  const { network: added, capabilityArgs, result } = (await readCache(network, attachment, options)) ?? { network }
+  const asAdded = withCapabilities(attachment, capabilityArgs)
+  for (const plugin of added.plugins.toReversed()) await runPlugin('DEL', added, plugin, asAdded, options, result)
   await rm(cacheFile(network, attachment, options), { force: true })
 }
+
+const withCapabilities = (attachment: Attachment, capabilityArgs: Attachment['capabilityArgs']): Attachment =>
+  capabilityArgs === undefined ? attachment : { ...attachment, capabilityArgs }
 
 /** The result of an earlier ADD, undefined if there was none. */
 export async function cachedResult(
@@ -134,7 +153,14 @@ async function runPlugin(
   prevResult: CniResult | undefined,
 ): Promise<string> {
   const { cniVersion, name } = network
-  const input = JSON.stringify({ ...plugin, cniVersion, name, ...(prevResult && { prevResult }) })
+  const runtimeConfig = runtimeConfigOf(plugin, attachment)
+  const input = JSON.stringify({
+    ...plugin,
+    cniVersion,
+    name,
+    ...(runtimeConfig && { runtimeConfig }),
+    ...(prevResult && { prevResult }),
+  })
   const { code, stdout, stderr } = await run(await findPlugin(plugin.type, options.path), [], {
     input,
     env: {
@@ -147,6 +173,16 @@ async function runPlugin(
   })
   if (code === 0) return stdout
   throw cniError(plugin.type, command, errorText(stdout) ?? (stderr.trim() || `exit code ${code}`))
+}
+
+/** What a plugin says that it can do with, of what is asked. */
+function runtimeConfigOf(
+  { capabilities }: Conflist['plugins'][number],
+  { capabilityArgs = {} }: Attachment,
+): Record<string, unknown> | undefined {
+  const able = (capabilities ?? {}) as Record<string, boolean>
+  const wanted = Object.entries(capabilityArgs).filter(([name]) => able[name] === true)
+  return wanted.length === 0 ? undefined : Object.fromEntries(wanted)
 }
 
 async function findPlugin(type: string, path: string[]): Promise<string> {
@@ -186,10 +222,15 @@ const notAdded = ({ name }: Conflist): WeftError =>
     where: name,
   })
 
-const cniError = (type: string, command: Command, reason: string): WeftError =>
-  new WeftError(`CNI plugin "${type}" failed at ${command}: ${reason}`, {
+const cniError = (type: string, command: Command, reason: string): WeftError => {
+  // The words go into the pod's Event, which has no place for a remedy.
+  const why = /"ip6?tables": executable file not found/.test(reason) ? ` (host ports need it: ${iptablesRemedy})` : ''
+  return new WeftError(`CNI plugin "${type}" failed at ${command}: ${reason}${why}`, {
     code: 'CNI_FAILED',
     fault: 'peer',
     where: type,
-    remedy: "the plugins come from Debian's containernetworking-plugins",
+    remedy: why === '' ? "the plugins come from Debian's containernetworking-plugins" : iptablesRemedy,
   })
+}
+
+const iptablesRemedy = 'apt-get install iptables'

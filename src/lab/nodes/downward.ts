@@ -15,7 +15,8 @@ export interface PodAddresses {
 export function downwardField(pod: Pod, { fieldPath }: FieldRef, addresses: PodAddresses): string | undefined {
   const { metadata, spec } = pod
   const keyed = /^metadata\.(labels|annotations)\['(.*)'\]$/.exec(fieldPath)
-  if (keyed) return metadata[keyed[1] as 'labels' | 'annotations']?.[keyed[2] ?? ''] ?? ''
+  if (keyed)
+    return new Map(Object.entries(metadata[keyed[1] as 'labels' | 'annotations'] ?? {})).get(keyed[2] ?? '') ?? ''
   const fields: Record<string, string | undefined> = {
     'metadata.name': metadata.name,
     'metadata.namespace': metadata.namespace,
@@ -29,7 +30,7 @@ export function downwardField(pod: Pod, { fieldPath }: FieldRef, addresses: PodA
     'status.podIP': addresses.podIPs[0],
     'status.podIPs': addresses.podIPs.join(','),
   }
-  return fields[fieldPath]
+  return Object.hasOwn(fields, fieldPath) ? fields[fieldPath] : undefined
 }
 
 /** As files of a downward API volume have it: sorted, values quoted. */

@@ -92,6 +92,22 @@ describe('containerEnv', () => {
     expect(() => env({ envFrom: [{ secretRef: { name: 'no' } }] })).toThrow('secret "no" not found')
   })
 
+  it('has no variable, key or label that only JavaScript knows', () => {
+    const valueFrom = { configMapKeyRef: { name: 'cfg', key: 'constructor', optional: true } }
+    const label = { fieldRef: { fieldPath: "metadata.labels['constructor']" } }
+    const found = env({
+      env: [
+        { name: 'A', value: '$(constructor) $(toString)' },
+        { name: 'B', valueFrom },
+        { name: 'C', valueFrom: label },
+        { name: '__proto__', value: 'x' },
+      ],
+    })
+    expect([found['A'], found['C']]).toEqual(['$(constructor) $(toString)', ''])
+    expect(found).not.toHaveProperty('B')
+    expect(Object.entries(found)).toContainEqual(['__proto__', 'x'])
+  })
+
   it('tells of Services, unless the pod wants none', () => {
     const service = (name: string, clusterIP: string) => ({
       metadata: { name, namespace: 'shop' },

@@ -24,8 +24,9 @@ const imageEnv = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbi
  * @throws ConfigError in a kubelet's words when a ConfigMap, Secret or key that is not optional is missing
  */
 export function containerEnv(pod: Pod, container: Container, sources: EnvSources): Record<string, string> {
-  const env: Record<string, string> = { ...imageEnv, HOSTNAME: pod.spec.hostname ?? pod.metadata.name }
-  Object.assign(env, serviceEnv(pod, sources))
+  const own = { ...imageEnv, HOSTNAME: pod.spec.hostname ?? pod.metadata.name }
+  // Without a prototype: `$(constructor)` is no variable, and one may be named `__proto__`.
+  const env: Record<string, string> = Object.assign(Object.create(null), own, serviceEnv(pod, sources))
   for (const source of container.envFrom ?? []) Object.assign(env, envFrom(source, sources))
   for (const variable of container.env ?? []) {
     const value = valueOf(pod, container, variable, env, sources)
@@ -48,19 +49,23 @@ function valueOf(
     const ref = valueFrom.configMapKeyRef
     const map = sources.configMap(ref.name ?? '')
     if (map === undefined) return absent(ref.optional, () => objectMissing('configmap', ref.name ?? ''))
-    return map.data?.[ref.key] ?? absent(ref.optional, () => keyMissing(ref.key, 'ConfigMap', pod, ref.name))
+    return valueAt(map, ref.key) ?? absent(ref.optional, () => keyMissing(ref.key, 'ConfigMap', pod, ref.name))
   }
   if (valueFrom.secretKeyRef !== undefined) {
     const ref = valueFrom.secretKeyRef
     const secret = sources.secret(ref.name ?? '')
     const optional = ref.optional === true || sources.withoutSecrets
     if (secret === undefined) return absent(optional, () => objectMissing('secret', ref.name ?? ''))
-    const found = secret.data?.[ref.key]
+    const found = valueAt(secret, ref.key)
     if (found === undefined) return absent(optional, () => keyMissing(ref.key, 'Secret', pod, ref.name))
     return Buffer.from(found, 'base64').toString()
   }
   throw new ConfigError(`environment variable "${name}" has no known source`)
 }
+
+/** A value by a key that may be any word, `constructor` among them. */
+const valueAt = ({ data }: ConfigObject, key: string): string | undefined =>
+  data !== undefined && Object.hasOwn(data, key) ? data[key] : undefined
 
 function absent(optional: boolean | undefined, error: () => ConfigError): undefined {
   if (optional !== true) throw error()

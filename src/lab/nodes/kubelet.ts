@@ -11,6 +11,7 @@ import { readConflist, writeConflist } from './cni-config.ts'
 import { nodeConflist } from './cni-conflist.ts'
 import { ConfigObjects } from './config-objects.ts'
 import { limiter } from './limit.ts'
+import { areOrphansReaped } from './orphans.ts'
 import { type NodeApi, nodeApi } from './node-api.ts'
 import type { Pod, Service } from './pod.ts'
 import { type PodHost, PodWorker } from './pod-worker.ts'
@@ -85,6 +86,12 @@ function podHost({ client, nodeName, nodeAddresses, log }: KubeletOptions, share
   const { api, services, objects, events } = shared
   const tokens = new Tokens(client)
   const accounts = new ServiceAccounts(client)
+  // Some take their time; the first pods do not wait for that.
+  let reaped = true
+  void areOrphansReaped().then(
+    (found) => (reaped = found),
+    () => {},
+  )
   return {
     nodeName,
     nodeAddresses,
@@ -99,6 +106,7 @@ function podHost({ client, nodeName, nodeAddresses, log }: KubeletOptions, share
     }),
     token: (pod, audience) => tokens.token(pod, audience),
     forget: (pod) => tokens.forget(pod),
+    ownPids: () => reaped,
     dns: () => ({ clusterDns: clusterDns(services), clusterDomain, nodeResolvConf: readText('/etc/resolv.conf') }),
     nodeHosts: () => readText('/etc/hosts'),
     event(pod, type, reason, message) {

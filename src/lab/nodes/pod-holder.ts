@@ -14,6 +14,8 @@ export interface PodHolderSpec {
   netnsPath: string | undefined
   /** Absent: the node's. */
   hostname: string | undefined
+  /** Its programs see the processes of the machine, instead of those of the pod alone. */
+  hostPID: boolean
   mounts: readonly PodMount[]
   /** Working directories of containers: made where they are missing, as container runtimes do. */
   directories: readonly string[]
@@ -27,7 +29,7 @@ const rootDir = (podUid: string): string => join(podStateDir(podUid), 'root')
 export const podUpperDir = (podUid: string): string => join(rootDir(podUid), 'upper')
 
 /**
- * Starts the process that holds a pod's mount, UTS and cgroup namespaces. The pod's root is the node's with a layer of its own above it, in memory: its
+ * Starts the process that holds a pod's mount, UTS, cgroup and PID namespaces; in the last one it is the first, with which all others end, and reaps orphans. The pod's root is the node's with a layer of its own above it, in memory: its
  * programs find what the host has, and change nothing of it. It outlives the kubelet and ends with the pod's cgroup.
  *
  * @throws WeftError LAB_POD_FAILED with what the programs said
@@ -72,35 +74,41 @@ function startHeld(spec: PodHolderSpec): Promise<number> {
   const joining = joinCommand(join(cgroupMount, podCgroup(spec.podUid)))
   const network = spec.netnsPath === undefined ? [] : ['nsenter', `--net=${spec.netnsPath}`]
   const namespaces = ['unshare', '--mount', '--uts', '--cgroup', '--propagation', 'private']
-  const [program, ...args] = [...joining, ...network, ...namespaces, 'sh', '-c', script(spec)]
+  const first = spec.hostPID ? [] : ['--pid', '--fork']
+  const [program, ...args] = [...joining, ...network, ...namespaces, ...first, 'sh', '-c', script(spec)]
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   return new Promise((resolve, reject) => {
     let words = ''
     child.stderr.on('data', (data: Buffer) => (words += data.toString()))
     child.once('error', (cause) => reject(failed(spec.podUid, cause.message)))
     child.once('close', (code) => reject(failed(spec.podUid, words.trim() || `exit code ${code}`)))
-    child.stdout.once('data', () => {
+    child.stdout.once('data', (ready: Buffer) => {
+      const pid = Number(ready.toString())
       // Held open, the pipes would bind it to this process.
       child.stdout.destroy()
       child.stderr.destroy()
+      // The one that made the PID namespace only waits.
+      if (pid !== child.pid) child.kill('SIGKILL')
       child.unref()
-      resolve(child.pid as number)
+      resolve(pid)
     })
   })
 }
 
 /** Sources are reached through the old root until everything is mounted. */
-function script({ podUid, hostname, mounts, directories }: PodHolderSpec): string {
+function script({ podUid, hostname, hostPID, mounts, directories }: PodHolderSpec): string {
   const dir = rootDir(podUid)
   const root = join(dir, 'merged')
   const layers = `lowerdir=/,upperdir=${dir}/upper,workdir=${dir}/work`
   const lines = [
     'set -e',
+    // Its number outside, as this /proc is still the node's.
+    'read -r pid rest < /proc/self/stat',
     ...(hostname === undefined ? [] : [`hostname ${quote(hostname)}`]),
     `cp -a /run/weft/skeleton/. ${dir}/upper`,
     `mount -t overlay overlay -o ${quote(layers)} ${root}`,
     ...separateMounts().map((path, i) => separateMount(path, join(dir, `separate${i}`), root)),
-    `mount --rbind /proc ${root}/proc`,
+    hostPID ? `mount --rbind /proc ${root}/proc` : `mount -t proc proc ${root}/proc`,
     `mount -t tmpfs -o mode=755 tmpfs ${root}/run`,
     `mount -t sysfs sysfs ${root}/sys`,
     `mount -t cgroup2 cgroup2 ${root}${cgroupMount}`,
@@ -114,8 +122,8 @@ function script({ podUid, hostname, mounts, directories }: PodHolderSpec): strin
     ...directories.map((path) => `mkdir -p ${quote(path)}`),
     'umount -l /.weft-old',
     'rmdir /.weft-old',
-    'echo ready',
-    'exec sleep infinity',
+    'echo "$pid"',
+    `exec sh -c ${quote(rest)} > /dev/null 2>&1`,
   ]
   return lines.join('\n')
 }
@@ -125,6 +133,9 @@ function mountLine({ source, target, isFile }: PodMount): string {
   const point = isFile ? `mkdir -p ${quote(dirname(target))}; [ -e ${to} ] || : > ${to}` : `mkdir -p ${to}`
   return `${point}; mount --rbind ${from} ${to}`
 }
+
+/** Waits and reaps. A program of the pod may end all processes that it sees, but for the first one of its PID namespace. */
+const rest = 'while :; do sleep 2147483647 & wait; done'
 
 /** A file system of the host that is mounted below its root gets a layer too. */
 const separateMount = (path: string, dir: string, root: string): string =>

@@ -23,6 +23,8 @@ export interface PodHost {
   token(pod: Pod, audience: string | undefined): string
   /** The pod is gone for good. */
   forget(pod: Pod): void
+  /** Whether pods can have PID namespaces of their own here, as far as is known by now. */
+  ownPids(): boolean
   dns(): DnsFacts
   nodeHosts(): string
   event(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void

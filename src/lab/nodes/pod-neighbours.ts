@@ -6,32 +6,41 @@ import type { CniResult } from './cni.ts'
 /** What the plugin `bridge` says of links (CNI specification, "Success"). */
 interface CniInterface {
   name: string
-  mac?: string
   /** Absent for links of the node. */
   sandbox?: string
 }
 
 /**
  * Tells a pod and its node of each other for good. One table of neighbours serves all network namespaces of a machine, and is full with 1,024 entries (net.ipv4.neigh.default.gc_thresh3) of
- * those that come and go; permanent ones do not count (net/core/neighbour.c, neigh_alloc). So 500 pods that talk at once do not lose each other.
+ * those that come and go; permanent ones do not count (net/core/neighbour.c, neigh_alloc). So 500 pods that talk at once do not lose each other. Done again it puts right
+ * what has changed, e.g. a bridge that was switched off forgot.
  *
  * @param netns path of the pod's network namespace
  */
 export function introduce(netns: string, result: CniResult): void {
   const { bridge, pod } = endsOf(result)
-  if (bridge?.mac === undefined || pod?.mac === undefined) return
-  const { name: dev } = bridge
-  const [lladdr, gatewayLladdr] = [pod.mac, bridge.mac]
-  const inNode = addressesOf(result).map((address) => neighbour('replace', { dev, address, lladdr }))
-  const gateways = (result.ips ?? []).flatMap(({ gateway }) => gateway ?? [])
-  const inPod = gateways.map((address) => neighbour('replace', { dev: pod.name, address, lladdr: gatewayLladdr }))
-  new KernelRouteNetlink().apply(inNode)
+  if (bridge === undefined || pod === undefined) return
+  const inNode = new KernelRouteNetlink()
   const namespace = NetworkNamespace.open(netns)
   try {
-    new KernelRouteNetlink(namespace).apply(inPod)
+    const inPod = new KernelRouteNetlink(namespace)
+    const gateways = (result.ips ?? []).flatMap(({ gateway }) => gateway ?? [])
+    tell(inNode, bridge.name, addressesOf(result), inPod.link(pod.name)?.address)
+    tell(inPod, pod.name, gateways, inNode.link(bridge.name)?.address)
   } finally {
     namespace.close()
   }
+}
+
+/** By what the links are now: a link's address may have changed since the plugin spoke of it. */
+function tell(
+  netlink: KernelRouteNetlink,
+  dev: string,
+  addresses: readonly string[],
+  lladdr: string | undefined,
+): void {
+  if (lladdr === undefined) return
+  netlink.apply(addresses.map((address) => neighbour('replace', { dev, address, lladdr })))
 }
 
 /** Makes the node forget a pod. What is not there, or not any more, is left alone. */

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { errorText } from '../log.ts'
 import { etcHosts, podHostname, resolvConf } from './dns.ts'
 import { containerEnv, type EnvSources } from './env.ts'
+import { capabilitiesOf, refusedPorts } from './host-ports.ts'
 import { allContainers, type Container, type Pod } from './pod.ts'
 import { runningPodHolder, startPodHolder, stopPod, writePodFiles } from './pod-holder.ts'
 import type { PodHost } from './pod-host.ts'
@@ -41,6 +42,7 @@ export async function openSandbox(pod: Pod, host: PodHost, withoutSecrets = fals
     podUid: uid,
     netnsPath: hostNetwork ? undefined : network.netnsPath,
     hostname: hostNetwork ? undefined : podHostname(pod),
+    hostPID: pod.spec.hostPID === true || !host.ownPids(),
     mounts,
     directories: allContainers(pod).flatMap(({ workingDir }) => (workingDir === undefined ? [] : [workingDir])),
     files: podFiles(pod, host, podIPs),
@@ -143,7 +145,12 @@ async function networkOf(pod: Pod, host: PodHost) {
   if (pod.spec.hostNetwork) return nodeNetwork(host)
   const { uid } = pod.metadata
   const made = await checkPodNetwork(uid, host.network()).catch(() => undefined)
-  return made ?? createPodNetwork(uid, host.network())
+  if (made !== undefined) return made
+  for (const { hostPort } of refusedPorts(pod)) {
+    const message = `host port ${hostPort}/TCP is the kubelet's own on this node, so it does not lead to the pod`
+    host.event(pod, 'Warning', 'HostPortNotMapped', message)
+  }
+  return createPodNetwork(uid, host.network(), capabilitiesOf(pod))
 }
 
 const nodeNetwork = ({ nodeAddresses }: PodHost) => ({ netnsPath: '/proc/thread-self/ns/net', podIPs: nodeAddresses })

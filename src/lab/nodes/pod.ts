@@ -15,6 +15,8 @@ export interface Pod {
   spec: {
     nodeName?: string
     hostNetwork?: boolean
+    hostPID?: boolean
+    securityContext?: PodSecurityContext
     hostname?: string
     subdomain?: string
     restartPolicy?: string
@@ -33,6 +35,26 @@ export interface Pod {
   status?: PodStatus
 }
 
+/** What is looked at of a pod's `securityContext`, for all of its containers. */
+export interface PodSecurityContext {
+  runAsUser?: number
+  runAsGroup?: number
+  runAsNonRoot?: boolean
+  supplementalGroups?: number[]
+  /** The group that has the pod's volumes. */
+  fsGroup?: number
+}
+
+/** What is looked at of a container's `securityContext`. */
+export interface SecurityContext {
+  runAsUser?: number
+  runAsGroup?: number
+  runAsNonRoot?: boolean
+  privileged?: boolean
+  allowPrivilegeEscalation?: boolean
+  capabilities?: { add?: string[]; drop?: string[] }
+}
+
 export interface DnsConfig {
   nameservers?: string[]
   searches?: string[]
@@ -48,7 +70,7 @@ export interface Container {
   /** It reads what `kubectl attach -i` and `kubectl run -i` send; `stdinOnce`: the first of them to leave ends its input. */
   stdin?: boolean
   stdinOnce?: boolean
-  ports?: { name?: string; containerPort: number; protocol?: string }[]
+  ports?: { name?: string; containerPort: number; protocol?: string; hostPort?: number; hostIP?: string }[]
   env?: EnvVar[]
   envFrom?: { prefix?: string; configMapRef?: ObjectRef; secretRef?: ObjectRef }[]
   volumeMounts?: VolumeMount[]
@@ -60,6 +82,7 @@ export interface Container {
   /** Of an init container: `Always` makes it a sidecar. */
   restartPolicy?: string
   terminationMessagePath?: string
+  securityContext?: SecurityContext
 }
 
 export interface ObjectRef {

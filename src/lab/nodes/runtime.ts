@@ -23,7 +23,7 @@ export const podStateDir = (podUid: string): string => join(podsDirectory, podUi
 
 /** What enters a pod; kept across restarts of the kubelet. */
 export interface PodRecord {
-  /** The process that holds the pod's mount, UTS and cgroup namespace, in its network namespace. */
+  /** The process that holds the pod's mount, UTS, cgroup and PID namespace, in its network namespace. */
   holder: ProcessIdentity
 }
 
@@ -35,6 +35,8 @@ export interface ContainerRecord {
   env: Record<string, string>
   /** Working directory inside of the pod. */
   cwd: string
+  /** Command that runs the one behind it as the container's `securityContext` says; absent: as it is. */
+  identity?: string[]
   /** Program and arguments, for a container that runs one (image `host`). */
   command?: string[]
   /** How it is, as the pod's status says. */
@@ -79,13 +81,13 @@ export const logRotateBytes = 1024 * 1024
 
 /** How to start another program in a container. */
 export interface ContainerPlace extends Omit<ContainerRecord, 'view'> {
-  /** Process whose network, mount, UTS and cgroup namespaces are the container's. */
+  /** Process whose network, mount, UTS, cgroup and PID namespaces are the container's. */
   pid: number
   /** Directory of the container's cgroup in the node's view: a process that joins it ends with the container. */
   cgroupDir: string
   /**
-   * Command line, to be started in the node with `env` as its environment, that becomes the program inside: it joins the cgroup
-   * and enters the namespaces and the working directory, without a process in between.
+   * Command line, to be started in the node with `env` as its environment, that runs the program inside: it joins the cgroup and enters the namespaces and the working directory
+   * (`enterCommand`).
    */
   enter(command: readonly string[]): string[]
 }
@@ -104,7 +106,12 @@ export function enterContainer(podUid: string, container: string, root = ''): Co
   const pid = Number.parseInt(pod.holder, 10)
   const cgroupDir = join(cgroupMount, containerCgroup(podUid, container))
   const joining = root === '' ? joinCommand(cgroupDir) : []
-  return { ...record, pid, cgroupDir, enter: (command) => [...joining, ...enterCommand(pid, record.cwd, command)] }
+  const { identity = [] } = record
+  const enter = (command: readonly string[]): string[] => [
+    ...joining,
+    ...enterCommand(pid, record.cwd, [...identity, ...command]),
+  ]
+  return { ...record, pid, cgroupDir, enter }
 }
 
 /** Makes the program that follows a member of a cgroup. Absolute paths: the environment may be a container's. */
@@ -115,7 +122,10 @@ export const joinCommand = (cgroupDir: string): string[] => [
   cgroupDir,
 ]
 
-/** Starts a program in a pod's namespaces; it is sought by the PATH of its own environment. */
+/**
+ * Starts a program in a pod's namespaces; it is sought by the PATH of its own environment. A process enters a PID namespace only by being born in it: the program is the only child
+ * of the one that is started here (`programIn`), which waits for it, ends as it ends, and takes it along when it is killed.
+ */
 export const enterCommand = (pid: number, cwd: string, command: readonly string[]): string[] => [
   nsenterPath,
   `--target=${pid}`,
@@ -123,6 +133,9 @@ export const enterCommand = (pid: number, cwd: string, command: readonly string[
   '--mount',
   '--uts',
   '--cgroup',
+  '--pid',
+  setprivPath,
+  '--pdeathsig=KILL',
   '/bin/sh',
   '-c',
   'cd "$0" && exec "$@"',
@@ -130,7 +143,18 @@ export const enterCommand = (pid: number, cwd: string, command: readonly string[
   ...command,
 ]
 
+/** The program that `enterCommand` started, as it has been told to be. @returns undefined while there is none, or any more */
+export function programIn(pid: number): number | undefined {
+  try {
+    const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')
+    return Number(child) || undefined
+  } catch {
+    return undefined
+  }
+}
+
 const nsenterPath = '/usr/bin/nsenter'
+export const setprivPath = '/usr/bin/setpriv'
 
 function namesIn(directory: string): string[] {
   try {

@@ -5,6 +5,7 @@ import { WeftError } from '../../model/error.ts'
 import { familyOf } from '../../model/ip.ts'
 import { cniPath } from '../requirements.ts'
 import { podNetnsPath } from '../state.ts'
+import { makeBridges } from './bridges.ts'
 import {
   type Attachment,
   type CniResult,
@@ -31,29 +32,40 @@ export interface PodNetwork {
 /**
  * Makes a pod's network. What is left of one (a kubelet that died in the middle) is removed first.
  *
+ * @param capabilityArgs what the pod asks of plugins that can do it, e.g. `portMappings`
  * @throws WeftError CNI_FAILED
  */
-export async function createPodNetwork(podUid: string, network: Conflist): Promise<PodNetwork> {
+export async function createPodNetwork(
+  podUid: string,
+  network: Conflist,
+  capabilityArgs?: Attachment['capabilityArgs'],
+): Promise<PodNetwork> {
   if (existsSync(podNetnsPath(podUid))) await removePodNetwork(podUid, network)
   await createNetns(netnsName(podUid))
   try {
-    return await attach(podUid, network)
+    return await attach(podUid, network, capabilityArgs)
   } catch (error) {
     await removePodNetwork(podUid, network).catch(() => {})
     throw error
   }
 }
 
-async function attach(podUid: string, network: Conflist): Promise<PodNetwork> {
+async function attach(
+  podUid: string,
+  network: Conflist,
+  capabilityArgs: Attachment['capabilityArgs'],
+): Promise<PodNetwork> {
   skipDuplicateAddressDetection(netnsName(podUid))
   await cniAdd(loopbackConflist, attachment(podUid, 'lo'), cniOptions)
-  const result = await cniAdd(network, attachment(podUid, 'eth0'), cniOptions)
+  const eth0 = { ...attachment(podUid, 'eth0'), ...(capabilityArgs && { capabilityArgs }) }
+  makeBridges(network)
+  const result = await cniAdd(network, eth0, cniOptions)
   introduce(podNetnsPath(podUid), result)
   return podNetwork(podUid, network, result)
 }
 
 /**
- * The network that an earlier kubelet made, after the plugins have looked at it (CHECK).
+ * The network that an earlier kubelet made, after the plugins have looked at it (CHECK). That kubelet may have ended before pod and node were told of each other.
  *
  * @returns undefined if there is none
  * @throws WeftError CNI_FAILED with what is wrong with it
@@ -61,7 +73,9 @@ async function attach(podUid: string, network: Conflist): Promise<PodNetwork> {
 export async function checkPodNetwork(podUid: string, network: Conflist): Promise<PodNetwork | undefined> {
   if (!existsSync(podNetnsPath(podUid))) return undefined
   const attached = await attachedNetwork(podUid, network)
-  return podNetwork(podUid, attached, await cniCheck(attached, attachment(podUid, 'eth0'), cniOptions))
+  const result = await cniCheck(attached, attachment(podUid, 'eth0'), cniOptions)
+  introduce(podNetnsPath(podUid), result)
+  return podNetwork(podUid, attached, result)
 }
 
 /** Whether an error of `checkPodNetwork` says that the network is broken, and not that it could not be looked at. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
+import { textOf } from '../../kernel/read-if-there.ts'
 import type { ChildState } from '../files.ts'
 import type { Log } from '../log.ts'
 
@@ -71,9 +72,9 @@ export class SupervisedChild {
   private start(): void {
     const { command } = this.options
     const [program = '', ...args] = typeof command === 'function' ? command() : command
-    const output = openSync(this.options.logFile, 'a')
+    const output = openLog(this.options.logFile)
     const child = spawn(program, args, { stdio: ['ignore', output, output] })
-    closeSync(output)
+    if (output !== 'ignore') closeSync(output)
     const startedMs = performance.now()
     let ended = false
     const end = (how: string): void => {
@@ -105,8 +106,17 @@ export class SupervisedChild {
   }
 }
 
+/** A process runs without a log rather than not at all: the disk may be full. */
+function openLog(file: string): number | 'ignore' {
+  try {
+    return openSync(file, 'a')
+  } catch {
+    return 'ignore'
+  }
+}
+
 /** What a process said last of why it ends: its last error, as the command line prints them. */
 function lastWords(logFile: string): string | undefined {
-  const lines = readFileSync(logFile, 'utf8').split('\n')
+  const lines = textOf(logFile).split('\n')
   return lines.findLast((line) => line.startsWith('weft: '))?.slice('weft: '.length)
 }

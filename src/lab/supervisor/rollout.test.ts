@@ -22,10 +22,12 @@ it('says why a pod does not run', () => {
   const unscheduled = { conditions: [{ type: 'PodScheduled', status: 'False', message: '0/3 nodes are available' }] }
   const waiting = { phase: 'Pending', containerStatuses: [{ state: { waiting: { message: 'no room' } } }] }
   const ready = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] }
-  const pods = [{ status: unscheduled }, { status: waiting }, { status: ready }]
+  const init = { phase: 'Pending', initContainerStatuses: [{ state: {} }, { state: { waiting: { reason: 'Error' } } }] }
+  const pods = [{ status: unscheduled }, { status: waiting }, { status: init }, { status: ready }]
   expect(unfinished(store({ pods }))).toEqual([
     'Pod shop/x: Pending, 0/3 nodes are available',
     'Pod shop/x: Pending, no room',
+    'Pod shop/x: Pending, Error',
   ])
 })
 

@@ -50,8 +50,9 @@ function podProblem(pod: KubeObject): string[] {
   if (pod['status']?.phase === 'Succeeded') return []
   if (conditions.some(({ type, status }) => type === 'Ready' && status === 'True')) return []
   const scheduled = conditions.find(({ type }) => type === 'PodScheduled')
-  const waiting = pod['status']?.containerStatuses?.[0]?.state?.waiting
-  const reason = waiting?.message ?? (scheduled?.status === 'False' ? scheduled.message : undefined)
+  const { initContainerStatuses = [], containerStatuses = [] } = pod['status'] ?? {}
+  const waiting = [...initContainerStatuses, ...containerStatuses].find(({ state }) => state?.waiting)?.state.waiting
+  const reason = waiting?.message ?? waiting?.reason ?? (scheduled?.status === 'False' ? scheduled.message : undefined)
   return [`Pod ${nameOf(pod)}: ${pod['status']?.phase ?? 'Pending'}${reason ? `, ${reason}` : ''}`]
 }
 

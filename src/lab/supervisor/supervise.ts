@@ -3,11 +3,13 @@ import { untilAborted } from '../../kube/abort.ts'
 import type { ApiClient } from '../../kube/client.ts'
 import { agentStatus } from '../agent-status.ts'
 import { type LabProcesses, type LabSpec, labFiles, writeJson } from '../files.ts'
-import { jsonLog, type Log } from '../log.ts'
+import { errorText, jsonLog, type Log } from '../log.ts'
 import { joinLab } from '../process-group.ts'
 import { processIdentity } from '../process-identity.ts'
 import { type LabState, writeLabState } from '../state.ts'
 import { buildTopology, routePods } from '../topology/build.ts'
+import { LinkKeeper } from '../topology/keep-links.ts'
+import { linkSetups, podRoutes } from '../topology/links.ts'
 import { apiPort, type TopologyPlan } from '../topology/plan.ts'
 import { applyManifests } from './apply.ts'
 import { Cluster, orAway } from './cluster.ts'
@@ -43,12 +45,17 @@ export async function supervise(spec: LabSpec, signal: AbortSignal): Promise<num
 /** Nodes that are started at the same time: each runs a dozen short processes and two that take long to load. */
 const parallelNodes = 4
 
+const recordAgainMs = 1_000
+
 class Supervisor {
   private readonly spec: LabSpec
   private readonly plan: TopologyPlan
   private readonly log: Log = jsonLog('supervisor')
   private readonly startedMs = performance.now()
   private readonly controlPlane: ControlPlane
+  /** Files that could not be written, with when that is tried again. */
+  private readonly late = new Map<string, NodeJS.Timeout>()
+  private links: LinkKeeper | undefined
   private nodes: RunningNode[] = []
   private ready = false
 
@@ -63,6 +70,7 @@ class Supervisor {
     mkdirSync(labFiles(this.spec.name).logs, { recursive: true })
     this.recordProcesses()
     await this.phase('network namespaces and links', () => buildTopology(this.plan))
+    this.links = new LinkKeeper(linkSetups(this.plan), this.log)
     const title = this.spec.givenApi === undefined ? 'API and controllers' : 'API server reached'
     const client = await this.phase(title, () => this.startControlPlane())
     try {
@@ -75,6 +83,7 @@ class Supervisor {
   stop(): void {
     for (const node of this.nodes) node.stop()
     this.controlPlane.stop()
+    this.links?.close()
   }
 
   /** From an API without the lab's nodes to a lab that is ready. */
@@ -110,6 +119,7 @@ class Supervisor {
       allocator: () => this.controlPlane.controllerExit,
     })
     await routePods(this.plan, planned)
+    this.links?.add(podRoutes(this.plan, planned))
     const { spec, plan, log } = this
     const around = { spec, plan, log, onChange: () => this.recordProcesses(), onRemade: () => this.recordState() }
     this.nodes = await inTurn(planned, parallelNodes, (node) => RunningNode.start(node, around))
@@ -157,7 +167,19 @@ class Supervisor {
       ...this.controlPlane.processes,
       nodes: Object.fromEntries(nodes),
     }
-    writeJson(labFiles(this.spec.name).processes, processes)
+    this.record(labFiles(this.spec.name).processes, () => writeJson(labFiles(this.spec.name).processes, processes))
+  }
+
+  /** What others read of this lab may be late while the disk is full; the lab goes on. */
+  private record(file: string, write: () => void): void {
+    clearTimeout(this.late.get(file))
+    try {
+      write()
+    } catch (error) {
+      this.log('not written', { file, error: errorText(error) })
+      const again = setTimeout(() => this.record(file, write), recordAgainMs)
+      this.late.set(file, again.unref())
+    }
   }
 
   private recordState(): void {
@@ -177,6 +199,6 @@ class Supervisor {
       router: { netns: plan.router.netns, addresses: plan.router.addresses },
       ready,
     }
-    writeLabState(state)
+    this.record(labFiles(spec.name).state, () => writeLabState(state))
   }
 }

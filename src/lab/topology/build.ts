@@ -5,7 +5,7 @@ import { runNft } from '../../kernel/nftables/ruleset.ts'
 import { writeSysctl } from '../../kernel/sysctl.ts'
 import { WeftError } from '../../model/error.ts'
 import type { LabNode } from '../state.ts'
-import { addressBatches, type Batch, linkBatches, podRouteBatch } from './links.ts'
+import { type Batch, linkBatches, linkSetups, podRoutes, setupBatches } from './links.ts'
 import { namespacesOf, type TopologyPlan } from './plan.ts'
 import { sysctlsOf } from './sysctls.ts'
 
@@ -21,7 +21,7 @@ export async function buildTopology(plan: TopologyPlan): Promise<void> {
   await inParallel(namespacesOf(plan), createNetns)
   for (const { netns, key, value } of sysctlsOf(plan, hasIPv6)) writeSysctl(netns, key, value)
   await runBatches(linkBatches(plan))
-  await runBatches(addressBatches(plan))
+  await runBatches(setupBatches(linkSetups(plan)))
   const router = NetworkNamespace.named(plan.router.netns)
   runNft(noDetours(plan), router)
   router.close()
@@ -47,7 +47,7 @@ export async function routePods(
   plan: TopologyPlan,
   nodes: readonly Pick<LabNode, 'addresses' | 'podCIDRs'>[],
 ): Promise<void> {
-  await runBatches([podRouteBatch(plan, nodes)])
+  await runBatches([podRoutes(plan, nodes)])
 }
 
 const runBatches = (batches: Batch[]): Promise<void> =>

@@ -29,49 +29,63 @@ export function linkBatches(plan: TopologyPlan): Batch[] {
   ]
 }
 
-/** Addresses and routes of every namespace that has any. */
-export function addressBatches(plan: TopologyPlan): Batch[] {
+/**
+ * What a link is given once it is switched on, and again each time: with a link that is switched off Linux forgets its IPv6 addresses, routes and neighbours. Done twice
+ * it changes nothing.
+ */
+export interface LinkSetup extends Batch {
+  link: string
+}
+
+/** Addresses, routes and neighbours of all links that have any. */
+export function linkSetups(plan: TopologyPlan): LinkSetup[] {
   const { router, api, client, nodes, lengths } = plan
-  const onUnderlay = (place: Place): Batch => ({
+  const onUnderlay = (place: Place): LinkSetup => ({
     netns: place.netns,
+    link: 'eth0',
     lines: [...hostLines(place.addresses, lengths.underlay, router.addresses), ...neighbourLines(plan, place)],
   })
   return [
-    { netns: router.netns, lines: [...routerLines(plan), ...neighbourLines(plan, router)] },
-    { netns: client.netns, lines: hostLines(client.addresses, lengths.outside, router.outside) },
+    { netns: router.netns, link: 'eth0', lines: [...routerLines(plan), ...neighbourLines(plan, router)] },
+    { netns: router.netns, link: 'eth1', lines: addressLines(router.outside, lengths.outside, 'eth1') },
+    { netns: client.netns, link: 'eth0', lines: hostLines(client.addresses, lengths.outside, router.outside) },
     ...[api, ...nodes].map(onUnderlay),
   ]
 }
 
+/** Switches the links of each namespace on and gives them what they have. */
+export function setupBatches(setups: readonly LinkSetup[]): Batch[] {
+  const lines = new Map<string, string[]>()
+  for (const setup of setups) {
+    const before = lines.get(setup.netns) ?? ['link set lo up']
+    lines.set(setup.netns, [...before, `link set ${setup.link} up`, ...setup.lines])
+  }
+  return [...lines].map(([netns, all]) => ({ netns, lines: all }))
+}
+
 const hostLines = (addresses: readonly string[], lengths: readonly number[], gateways: readonly string[]): string[] => [
-  'link set lo up',
   ...addressLines(addresses, lengths, 'eth0'),
-  'link set eth0 up',
-  ...gateways.map((gateway) => `route add default via ${gateway} dev eth0`),
+  ...gateways.map((gateway) => `route replace default via ${gateway} dev eth0`),
 ]
 
 const addressLines = (addresses: readonly string[], lengths: readonly number[], device: string): string[] =>
-  addresses.map((address, i) => `address add ${address}/${lengths[i]} dev ${device}`)
+  addresses.map((address, i) => `address replace ${address}/${lengths[i]} dev ${device}`)
 
 /** The service network goes to the first node, as a cluster's gateway may send it. */
 function routerLines({ router, nodes, serviceCIDRs, lengths }: TopologyPlan): string[] {
   return [
-    'link set lo up',
     ...addressLines(router.addresses, lengths.underlay, 'eth0'),
-    ...addressLines(router.outside, lengths.outside, 'eth1'),
-    'link set eth0 up',
-    'link set eth1 up',
-    ...serviceCIDRs.map((cidr, i) => `route add ${cidr} via ${nodes[0]?.addresses[i]}`),
+    ...serviceCIDRs.map((cidr, i) => `route replace ${cidr} via ${nodes[0]?.addresses[i]}`),
   ]
 }
 
 /** The router's way to the pods of each node. `replace`, since a node that is made again has its route already. */
-export function podRouteBatch(
+export function podRoutes(
   { router, families }: Pick<TopologyPlan, 'router' | 'families'>,
   nodes: readonly Pick<LabNode, 'addresses' | 'podCIDRs'>[],
-): Batch {
+): LinkSetup {
   const routes = nodes.flatMap(({ addresses, podCIDRs }) =>
     families.map((_, i) => `route replace ${podCIDRs[i]} via ${addresses[i]}`),
   )
-  return { netns: router.netns, lines: routes }
+  return { netns: router.netns, link: 'eth0', lines: routes }
 }

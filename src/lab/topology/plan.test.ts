@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { addressBatches, linkBatches, podRouteBatch } from './links.ts'
+import { linkBatches, linkSetups, podRoutes, setupBatches } from './links.ts'
 import { namespacesOf, type NetworkOptions, planTopology } from './plan.ts'
 
 describe('planTopology', () => {
@@ -132,15 +132,15 @@ describe('links', () => {
   it('makes every link inside the lab', () => {
     const plan = planTopology('demo', 2)
     const inside = new Set(namespacesOf(plan))
-    expect([...linkBatches(plan), ...addressBatches(plan)].every((batch) => inside.has(batch.netns))).toBe(true)
+    expect([...linkBatches(plan), ...linkSetups(plan)].every((batch) => inside.has(batch.netns))).toBe(true)
   })
 
   it('leaves the routes between nodes to the agents, and gives the router one to each, of each family', () => {
     const plan = planTopology('demo', 2, { stack: 'dual-stack' })
-    const linesOf = (host: string) => addressBatches(plan).find(({ netns }) => netns.endsWith(host))?.lines
+    const linesOf = (host: string) => setupBatches(linkSetups(plan)).find(({ netns }) => netns.endsWith(host))?.lines
     expect(linesOf('node1')?.join()).not.toMatch(/10\.42\.|fd00:42/)
-    expect(linesOf('router')).toContain('route add fd00:43::/112 via fd00:30::11')
-    expect(podRouteBatch(plan, plan.nodes).lines).toEqual([
+    expect(linesOf('router')).toContain('route replace fd00:43::/112 via fd00:30::11')
+    expect(podRoutes(plan, plan.nodes).lines).toEqual([
       'route replace 10.42.0.0/24 via 172.30.0.11',
       'route replace fd00:42::/64 via fd00:30::11',
       'route replace 10.42.1.0/24 via 172.30.0.12',
@@ -150,7 +150,7 @@ describe('links', () => {
 
   it('has no IPv4 address in an IPv6 lab', () => {
     const plan = planTopology('demo', 2, { stack: 'ipv6' })
-    const lines = [...addressBatches(plan), podRouteBatch(plan, plan.nodes)].flatMap((batch) => batch.lines)
+    const lines = [...linkSetups(plan), podRoutes(plan, plan.nodes)].flatMap((batch) => batch.lines)
     expect(lines.filter((line) => /\d+\.\d+\.\d+\.\d+/.test(line))).toEqual([])
   })
 })

@@ -4,6 +4,7 @@ import { agentStatus } from '../agent-status.ts'
 import type { LabState } from '../state.ts'
 import type { Facts } from './claim-source.ts'
 import { claimsOf, needed } from './claim-sources.ts'
+import { crosses, cutOff } from './cut-off.ts'
 import { factsOf, type Given } from './facts.ts'
 import { judge } from './judge.ts'
 import { listenAt, type Listening, type Place } from './listeners.ts'
@@ -11,12 +12,13 @@ import { NeighbourGate } from './neighbours.ts'
 import { type Lister, listObjects, versionOf } from './objects.ts'
 import { originsOf } from './origins.ts'
 import type { RefusedPort } from './refusals.ts'
+import { littlePatience, morePatience, type Patience, usualPatience } from './probe.ts'
 import { type Report, reportOf, type Sample } from './report.ts'
 import { planRetries } from './retries.ts'
 import { addRoutes, type ExternalRoute, removeRoutes, routesFor } from './routes.ts'
 import { netnsPathOf, OpenNamespaces, type Run, type Trial, tryAll } from './runner.ts'
 import { isSample } from './sample.ts'
-import { type ClusterObjects, keyOf } from './types.ts'
+import { type Claim, type ClusterObjects, keyOf } from './types.ts'
 
 export { byCause, notTried, type Report, summarize } from './report.ts'
 export type { Cause } from './causes.ts'
@@ -47,6 +49,7 @@ const agentMs = 1_500
  */
 export async function verify(lab: LabState, api: Lister, options: VerifyOptions = {}): Promise<Report> {
   const started = performance.now()
+  for (const { name, why } of cutOff(lab)) options.progress?.(`${name} is cut off: ${why}`)
   const objects = await listObjects(api)
   const namespaces = new OpenNamespaces()
   const scene = await setScene(lab, objects, namespaces, options)
@@ -146,7 +149,7 @@ async function perform(given: Performance): Promise<Report> {
   const expected = claimsOf(facts)
   const sample = sampleOf(facts, expected.claims.length)
   progress(`trying ${expected.claims.length} claims${sampleText(sample)}`)
-  const trials = await tryAll(expected.claims, runOf(given, expected.claims.length))
+  const trials = await tryAll(expected.claims, runOf(given, expected.claims.length, usualPatience))
   const failed = trials.filter(isMismatch)
   if (failed.length === 0) return reportOf({ lab: lab.name, sample, trials, omissions: expected.omissions, started })
   progress(`${failed.length} did not hold: once more, against fresh objects`)
@@ -154,7 +157,7 @@ async function perform(given: Performance): Promise<Report> {
   const refusals = needed('refusals') ? await refusalsIn(lab, () => {}) : []
   const fresh = claimsOf(factsOf(settled, lab, { ...scene.given, refusals }))
   const retries = planRetries(failed, fresh)
-  const again = await tryAll(retries.claims, runOf(given, retries.claims.length))
+  const again = await tryAll(retries.claims, runOf(given, retries.claims.length, morePatience))
   tellOfFullTable(fullBefore, progress)
   return reportOf({
     lab: lab.name,
@@ -166,10 +169,12 @@ async function perform(given: Performance): Promise<Report> {
   })
 }
 
-function runOf({ lab, namespaces, options }: Performance, total: number): Run {
+function runOf({ lab, namespaces, options }: Performance, total: number, patience: Patience): Run {
   const gate = new NeighbourGate()
+  const away = new Set(cutOff(lab).map(({ name }) => name))
+  const patienceFor = (claim: Claim) => (crosses(claim, away) ? littlePatience : patience)
   const { count = () => {} } = options
-  return { lab, namespaces, room: () => gate.pass(), done: (done) => count(done, total) }
+  return { lab, namespaces, patienceFor, room: () => gate.pass(), done: (done) => count(done, total) }
 }
 
 const sampleOf = ({ origins, seed }: Facts, checks: number): Sample | undefined =>

@@ -5,6 +5,7 @@ import { connect as connectTls } from 'node:tls'
 import type { NetworkNamespace } from '../../kernel/namespaces.ts'
 import { connectTcp, udpSocket } from '../../kernel/sockets.ts'
 import { parseEchoReply } from '../echo-protocol.ts'
+import { OwnTime } from './own-time.ts'
 import type { Claim, Observation, Target } from './types.ts'
 
 /** How long to wait for an answer; silence that is expected need not be waited for as long. In milliseconds. */
@@ -16,12 +17,24 @@ export interface Patience {
 /** More than a lost first packet costs: TCP sends its SYN again after one second. */
 export const usualPatience: Patience = { answerMs: 2_000, silenceMs: 700 }
 
+/** At the second attempt, so that a machine that is slow for the moment makes no mismatch. */
+export const morePatience: Patience = { ...usualPatience, answerMs: 4_000 }
+
+/** Where no answer can come: so long that one would show all the same. */
+export const littlePatience: Patience = { answerMs: 700, silenceMs: 700 }
+
+const time = new OwnTime()
+
 /** Largest body that is read, in bytes; an echo server's is a few hundred. */
 const largestBodyBytes = 65_536
+
+/** After so long without a sign of anybody there, what is left of a try is waiting. In milliseconds. */
+const quietMs = 300
 
 /**
  * Tries a claim's target once, from inside the namespace, by a new connection or source port.
  *
+ * @param onQuiet told when nothing has come back for a while: from then on the try takes time, and nothing else
  * @returns what came of it; errors of the network are observations, not exceptions
  * @throws KernelError where no socket can be made at all
  */
@@ -29,11 +42,18 @@ export async function probe(
   claim: Claim,
   ns: NetworkNamespace,
   patience: Patience = usualPatience,
+  onQuiet: () => void = () => {},
 ): Promise<Observation> {
   const { target, expectation } = claim
-  if (expectation.kind === 'api') return askAPI(ns, target, patience.answerMs)
-  if (target.protocol === 'UDP') return askUDP(ns, target, waitFor(claim, patience))
-  return askTCP(ns, target, waitFor(claim, patience))
+  const timeoutMs = waitFor(claim, patience)
+  if (expectation.kind === 'api') return askAPI(ns, target, { timeoutMs, onQuiet })
+  if (target.protocol === 'UDP') return askUDP(ns, target, { timeoutMs, onQuiet })
+  return askTCP(ns, target, { timeoutMs, onQuiet })
+}
+
+interface Waiting {
+  timeoutMs: number
+  onQuiet: () => void
 }
 
 /** A refusal comes at once where it is TCP's; UDP may be refused by silence. */
@@ -44,9 +64,9 @@ const waitFor = ({ expectation, target }: Claim, { answerMs, silenceMs }: Patien
     ? silenceMs
     : answerMs
 
-async function askTCP(ns: NetworkNamespace, target: Target, timeoutMs: number): Promise<Observation> {
+async function askTCP(ns: NetworkNamespace, target: Target, waiting: Waiting): Promise<Observation> {
   const socket = connectTcp(ns, target)
-  return within(timeoutMs, socket, async () => {
+  return within(waiting, socket, async () => {
     await once(socket, 'connect')
     const { statusCode, body } = await get(socket, target, '/verify')
     const reply = parseEchoReply(body)
@@ -55,9 +75,9 @@ async function askTCP(ns: NetworkNamespace, target: Target, timeoutMs: number): 
 }
 
 /** The API's certificate is not looked at: what is checked is that packets arrive, and at something that speaks TLS and HTTP. */
-async function askAPI(ns: NetworkNamespace, target: Target, timeoutMs: number): Promise<Observation> {
+async function askAPI(ns: NetworkNamespace, target: Target, waiting: Waiting): Promise<Observation> {
   const socket = connectTcp(ns, target)
-  return within(timeoutMs, socket, async () => {
+  return within(waiting, socket, async () => {
     await once(socket, 'connect')
     const tls = connectTls({ socket, rejectUnauthorized: false })
     await once(tls, 'secureConnect')
@@ -90,9 +110,9 @@ async function readBody(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-async function askUDP(ns: NetworkNamespace, target: Target, timeoutMs: number): Promise<Observation> {
+async function askUDP(ns: NetworkNamespace, target: Target, waiting: Waiting): Promise<Observation> {
   const socket = await udpSocket(ns, target.address.includes(':') ? { address: '::' } : {})
-  return within(timeoutMs, { destroy: () => closeDatagram(socket) }, async () => {
+  return within(waiting, { connecting: true, destroy: () => closeDatagram(socket) }, async () => {
     const answer = receive(socket)
     // Connected, so that the kernel reports ICMP errors on it and takes no answer from anywhere else.
     socket.connect(target.port, target.address)
@@ -121,20 +141,28 @@ function once(emitter: NodeJS.EventEmitter, event: string): Promise<void> {
   })
 }
 
-/** Runs one exchange, ends it after the time given, and destroys its socket whatever happened. */
+/**
+ * Runs one exchange, ends it after the time given, and destroys its socket whatever happened. A server that is slow to answer is not quiet: its kernel takes the connection
+ * at once.
+ */
 async function within(
-  timeoutMs: number,
-  socket: { destroy(): unknown },
+  { timeoutMs, onQuiet }: Waiting,
+  socket: { connecting: boolean; destroy(): unknown },
   exchange: () => Promise<Observation>,
 ): Promise<Observation> {
-  let timer: NodeJS.Timeout | undefined
+  let isOver = false
+  const timers: (() => void)[] = []
   const timeout = new Promise<Observation>((resolve) => {
-    timer = setTimeout(() => resolve({ outcome: 'timeout' }), timeoutMs)
+    timers.push(time.after(timeoutMs, () => resolve({ outcome: 'timeout' })))
   })
+  // What has come meanwhile is seen before it is called quiet: a process that is late reads its sockets after its timers.
+  const look = (): void => void setImmediate(() => !isOver && socket.connecting && onQuiet())
+  timers.push(time.after(quietMs, look))
   try {
     return await Promise.race([exchange().catch(toObservation), timeout])
   } finally {
-    clearTimeout(timer)
+    isOver = true
+    for (const callOff of timers) callOff()
     socket.destroy()
   }
 }

@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { NetworkNamespace } from '../../kernel/namespaces.ts'
 import { type LabState, podNetnsPath } from '../state.ts'
 import { isSettled } from './judge.ts'
 import { type Patience, probe, usualPatience } from './probe.ts'
+import { Turns } from './turns.ts'
 import type { Claim, Observation, Origin } from './types.ts'
 
 /** What the tries of one claim came to. */
@@ -10,9 +12,13 @@ export interface Trial {
   observations: readonly Observation[]
 }
 
-/** How many claims are tried at once, and how many tries of one claim: a fault that shows by waiting shall not add up. */
-const mostClaims = 64
+/** How many tries are made at once, and how many of one claim. */
+const mostBusy = 64
 const mostTries = 4
+/** How many more claims may wait for an answer: a fault that shows by silence shall not add up. */
+const mostWaiting = 512
+/** Open files that a process has besides the tries, of which each holds one. */
+const otherFiles = 64
 
 /**
  * Path of the network namespace that an origin stands for.
@@ -47,7 +53,7 @@ export class OpenNamespaces {
 export interface Run {
   lab: LabState
   namespaces: OpenNamespaces
-  patience?: Patience
+  patienceFor?: (claim: Claim) => Patience
   /** Waits until the kernel has room for more neighbours. */
   room?: () => Promise<void>
   /** Told after each claim how many are done. */
@@ -58,37 +64,53 @@ export interface Run {
 export async function tryAll(claims: readonly Claim[], run: Run): Promise<Trial[]> {
   const trials: Trial[] = []
   const waiting = claims.entries()
+  const turns = new Turns(mostBusy)
   let count = 0
   const work = async (): Promise<void> => {
     for (const [index, claim] of waiting) {
-      trials[index] = await tryOne(claim, run)
+      trials[index] = await tryOne(claim, run, turns)
       run.done?.(++count)
     }
   }
-  await Promise.all(Array.from({ length: Math.min(mostClaims, claims.length) }, work))
+  await Promise.all(Array.from({ length: Math.min(mostAtOnce(), claims.length) }, work))
   return trials
 }
 
-/** The first try is alone: it is what session affinity goes by. */
-async function tryOne(claim: Claim, run: Run): Promise<Trial> {
+/** Node has raised its limit of open files to the hard one. */
+function mostAtOnce(): number {
+  const limit = Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? Infinity)
+  const fitting = Math.floor((limit - otherFiles) / mostTries)
+  return Math.max(1, Math.min(mostBusy + mostWaiting, fitting))
+}
+
+async function tryOne(claim: Claim, run: Run, turns: Turns): Promise<Trial> {
   const observations: Observation[] = []
   const path = netnsPathOf(claim.origin, run.lab)
   while (!isSettled(claim, observations)) {
     const left = claim.tries.most - observations.length
-    const count = observations.length === 0 ? 1 : Math.min(mostTries, left)
-    observations.push(...(await Promise.all(Array.from({ length: count }, () => observe(claim, path, run)))))
+    const isFirst = observations.length === 0
+    const count = isFirst && isBoundByFirst(claim) ? 1 : Math.min(mostTries, left)
+    observations.push(...(await Promise.all(Array.from({ length: count }, () => observe(claim, path, run, turns)))))
   }
   return { claim, observations }
 }
 
+/** Session affinity goes by the first try: it is alone. */
+const isBoundByFirst = ({ expectation }: Claim): boolean =>
+  expectation.kind === 'answers' && expectation.spread === 'same'
+
 /** A namespace that cannot be entered (a pod that has just gone) fails its own claims only. */
-async function observe(claim: Claim, path: string | undefined, run: Run): Promise<Observation> {
-  const { namespaces, patience = usualPatience, room } = run
+async function observe(claim: Claim, path: string | undefined, run: Run, turns: Turns): Promise<Observation> {
+  const { namespaces, patienceFor = () => usualPatience, room } = run
   if (path === undefined) return { outcome: 'error', detail: `the lab has no node of ${claim.origin.name}` }
+  const endTurn = await turns.take()
   try {
     await room?.()
-    return await probe(claim, namespaces.get(path), patience)
+    // What is left of it then is waiting.
+    return await probe(claim, namespaces.get(path), patienceFor(claim), endTurn)
   } catch (error) {
     return { outcome: 'error', detail: error instanceof Error ? error.message : String(error) }
+  } finally {
+    endTurn()
   }
 }

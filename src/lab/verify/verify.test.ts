@@ -5,15 +5,17 @@ import { createServer as createTlsServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../../../test/eventually.ts'
 import { NetworkNamespace } from '../../kernel/namespaces.ts'
 import { listenTcp, udpSocket } from '../../kernel/sockets.ts'
 import type { ObjectList } from '../../kube/client.ts'
 import type { EchoReply } from '../echo-protocol.ts'
 import type { LabState } from '../state.ts'
+import { cutOff } from './cut-off.ts'
 import { verify } from './index.ts'
 import type { Lister } from './objects.ts'
 import { probe } from './probe.ts'
-import { netnsPathOf } from './runner.ts'
+import { netnsPathOf, OpenNamespaces, tryAll } from './runner.ts'
 import { endpoint, nodes, objects, pod, reply, service, slice } from './testing.ts'
 import type { Claim, ClusterObjects, Row } from './types.ts'
 
@@ -264,6 +266,49 @@ describe.skipIf(!isRoot || !hasOpenssl)('verify (needs root for network namespac
       },
     })
     expect(counts).toMatchObject({ mismatched: 0, late: 4 })
+  })
+
+  it('waits for many that are silent at once', async () => {
+    nft(`${ruleset()}\nflush chain ip t refuse\nadd rule ip t refuse ip daddr 10.43.0.0/16 drop`)
+    const claims = Array.from({ length: 150 }, (_, index) => ({
+      check: 'c',
+      what: '',
+      group: '',
+      origin: { kind: 'outside', name: 'outside', addresses: [] },
+      target: { address: '10.43.0.77', port: 1000 + index, protocol: 'TCP' },
+      expectation: { kind: 'refused', because: '' },
+      tries: { most: 1, least: 1 },
+    })) satisfies Claim[]
+    let begun = 0
+    const namespaces = new OpenNamespaces()
+    const patience = { answerMs: 100_000, silenceMs: 100_000 }
+    try {
+      const running = tryAll(claims, { lab, namespaces, patienceFor: () => patience, room: async () => void begun++ })
+      await eventually(() => expect(begun).toBe(claims.length))
+      // TCP asks again, and now it is told.
+      nft(ruleset())
+      const outcomes = (await running).flatMap(({ observations }) => observations.map(({ outcome }) => outcome))
+      expect(new Set(outcomes)).toEqual(new Set(['refused']))
+    } finally {
+      namespaces.close()
+    }
+  })
+
+  it('says at once who is cut off', () => {
+    // The node of this test has links by other names, and its pods' namespace stands in for a router.
+    const places = { nodes: [], router: { netns: netns.pods, addresses: [] }, client: lab.client }
+    expect(cutOff(places)).toEqual([])
+    expect(cutOff({ ...places, nodes: lab.nodes })).toEqual([{ name: 'node-1', why: 'it has no eth0' }])
+    expect(cutOff({ ...places, client: { ...lab.client, netns: `${prefix}-none` } })).toEqual([])
+    const pods = (...args: string[]): void => ip('-n', netns.pods, ...args)
+    ip('-n', netns.node, 'link', 'set', 'pods', 'down')
+    expect(cutOff(places)).toEqual([{ name: 'the router', why: 'the other end of its eth0 is down' }])
+    ip('-n', netns.node, 'link', 'set', 'pods', 'up')
+    pods('link', 'set', 'eth0', 'down')
+    const why = `its eth0 is down ('ip -n ${netns.pods} link set eth0 up')`
+    expect(cutOff(places)).toEqual([{ name: 'the router', why }])
+    pods('link', 'set', 'eth0', 'up')
+    pods('route', 'add', 'default', 'via', '10.42.0.1')
   })
 
   it('reports ICMP errors of UDP as refused', async () => {

@@ -1,6 +1,8 @@
 import { closeSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { logRotateBytes } from '../runtime.ts'
+import { isAwaited, noteWritten, untilRead } from './followers.ts'
+import { endTaps, tellTaps } from './taps.ts'
 
 export type LogStream = 'stdout' | 'stderr'
 
@@ -8,6 +10,10 @@ const flushMs = 20
 /** A longer line is written in parts (`P`), as container runtimes do. */
 const longestLineBytes = 16 * 1024
 const flushBytes = 64 * 1024
+/** One that somebody has not read yet may grow so large, and no larger: a node's logs are in memory. */
+const longestAwaitedBytes = 16 * 1024 * 1024
+/** For so long a program waits, when half of that is not read, and then not again for somebody who has stopped reading. */
+const longestWaitMs = 5_000
 
 /**
  * A container's log in the CRI's format, one line of output a line: `time stream tag text`, where the tag is F for a whole line and P for a part. Set aside as `.1` when it has grown to `rotateBytes`.
@@ -21,30 +27,52 @@ export class LogFile {
   #waiting: Buffer[] = []
   #waitingBytes = 0
   #timer: NodeJS.Timeout | undefined
+  readonly #patienceMs: number
+  /** In vain, for somebody who follows. */
+  #hasWaited = false
 
-  constructor(path: string, rotateBytes = logRotateBytes) {
+  /** @param patienceMs how long a program waits for those who follow its log */
+  constructor(path: string, rotateBytes = logRotateBytes, patienceMs = longestWaitMs) {
     this.#path = path
     this.#rotateBytes = rotateBytes
+    this.#patienceMs = patienceMs
   }
 
-  /** Output as it comes, written at once: it is lost for the next kubelet once it has been read here. Lines need not be whole. */
-  write(stream: LogStream, chunk: Buffer): void {
-    let rest = Buffer.concat([this.#partial[stream], chunk])
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      this.#add(stream, 'F', rest.subarray(0, end))
-      rest = rest.subarray(end + 1)
+  /**
+   * Output as it comes, written at once: it is lost for the next kubelet once it has been read here. Lines need not be whole.
+   *
+   * @returns what resolves when those who are attached, or follow the log, can take more; undefined: at once
+   */
+  write(stream: LogStream, chunk: Buffer): Promise<void> | undefined {
+    const all = Buffer.concat([this.#partial[stream], chunk])
+    // One time for all that came at once.
+    const whole = head(stream, 'F')
+    let from = 0
+    for (let end = all.indexOf(10); end >= 0; end = all.indexOf(10, from)) {
+      this.#put(whole, all.subarray(from, end + 1))
+      from = end + 1
     }
+    let rest = all.subarray(from)
     while (rest.length >= longestLineBytes) {
       this.#add(stream, 'P', rest.subarray(0, longestLineBytes))
       rest = rest.subarray(longestLineBytes)
     }
     this.#partial[stream] = rest
     this.flush()
+    const taken = tellTaps(this.#path, stream, chunk)
+    const read = this.#untilRead()
+    return taken === undefined || read === undefined ? (taken ?? read) : Promise.all([taken, read]).then(() => {})
+  }
+
+  #untilRead(): Promise<void> | undefined {
+    if (this.#hasWaited || this.#sizeBytes <= Math.max(this.#rotateBytes, longestAwaitedBytes / 2)) return undefined
+    return untilRead(this.#path, this.#patienceMs)?.then((isRead) => void (this.#hasWaited = !isRead))
   }
 
   /** One whole line; written with others a few milliseconds later. */
   line(stream: LogStream, text: string): void {
     this.#add(stream, 'F', Buffer.from(text))
+    void tellTaps(this.#path, stream, Buffer.from(`${text}\n`))
   }
 
   /** Writes what waits, also a last line without an end. */
@@ -56,6 +84,7 @@ export class LogFile {
     this.flush()
     if (this.#fd !== undefined) closeSync(this.#fd)
     this.#fd = undefined
+    endTaps(this.#path)
   }
 
   /** Writes what waits. */
@@ -70,9 +99,12 @@ export class LogFile {
   }
 
   #add(stream: LogStream, tag: 'F' | 'P', text: Buffer): void {
-    const line = Buffer.concat([Buffer.from(`${timestamp()} ${stream} ${tag} `), text, newline])
-    this.#waiting.push(line)
-    this.#waitingBytes += line.length
+    this.#put(head(stream, tag), Buffer.concat([text, newline]))
+  }
+
+  #put(start: Buffer, line: Buffer): void {
+    this.#waiting.push(start, line)
+    this.#waitingBytes += start.length + line.length
     if (this.#waitingBytes >= flushBytes) this.flush()
     else this.#timer ??= setTimeout(() => this.flush(), flushMs).unref()
   }
@@ -80,12 +112,21 @@ export class LogFile {
   #append(data: Buffer): void {
     try {
       this.#fd ??= this.#open()
-      if (this.#sizeBytes > 0 && this.#sizeBytes + data.length > this.#rotateBytes) this.#fd = this.#rotate(this.#fd)
+      if (this.#isFull(data.length)) this.#fd = this.#rotate(this.#fd)
       writeSync(this.#fd, data)
       this.#sizeBytes += data.length
+      noteWritten(this.#path)
     } catch {
       // A log that cannot be written (its pod has just been removed, memory is full) must not end what it tells of.
     }
+  }
+
+  #isFull(moreBytes: number): boolean {
+    const size = this.#sizeBytes + moreBytes
+    if (this.#sizeBytes === 0 || size <= this.#rotateBytes) return false
+    if (!isAwaited(this.#path)) this.#hasWaited = false
+    else if (!this.#hasWaited) return size > longestAwaitedBytes
+    return true
   }
 
   #open(): number {
@@ -105,5 +146,6 @@ export class LogFile {
 
 const newline = Buffer.from('\n')
 
-/** RFC 3339 with nine digits; the clock has three. */
-const timestamp = (): string => new Date().toISOString().replace('Z', '000000Z')
+/** What stands before a line's text: the time by RFC 3339 with nine digits (the clock has three), the stream and the tag. */
+const head = (stream: LogStream, tag: 'F' | 'P'): Buffer =>
+  Buffer.from(`${new Date().toISOString().replace('Z', '000000Z')} ${stream} ${tag} `)

@@ -4,7 +4,7 @@ import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { createCgroup, killCgroup } from '../../../kernel/cgroup.ts'
 import { mustRun } from '../../../kernel/process.ts'
-import { cgroupMount, containerCgroup, enterCommand, podStateDir } from '../runtime.ts'
+import { cgroupMount, containerCgroup, enterCommand, podStateDir, programIn } from '../runtime.ts'
 import type { LogFile } from './log-file.ts'
 
 /** A program that is to run as a container. */
@@ -16,6 +16,8 @@ export interface ProcessSpec {
   command: readonly string[]
   env: Readonly<Record<string, string>>
   cwd: string
+  /** Command that runs the one behind it as somebody else. */
+  identity: readonly string[]
   /** It gets an input that somebody may write to later (`openInput`). */
   stdin?: boolean
 }
@@ -62,12 +64,13 @@ export async function startProcess(spec: ProcessSpec, log: LogFile): Promise<Con
   createCgroup(containerCgroup(spec.podUid, spec.container))
   await mustRun(
     'mkfifo',
-    [...pipes, ...(spec.stdin ? ['stdin'] : [])].map((name) => join(dir, name)),
+    // A program that is not root may open /dev/stdout.
+    ['--mode=666', ...[...pipes, ...(spec.stdin ? ['stdin'] : [])].map((name) => join(dir, name))],
   )
   const [out = -1, err = -1, alive = -1] = pipes.map((name) => openSync(join(dir, name), O_RDWR_NONBLOCK))
   // Read ends first: whatever is written from the start is found.
   const running = attachProcess(spec, log)
-  const inside = enterCommand(spec.holderPid, spec.cwd, ['/bin/sh', '-c', run, ...spec.command])
+  const inside = enterCommand(spec.holderPid, spec.cwd, [...spec.identity, '/bin/sh', '-c', run, ...spec.command])
   const cgroupDir = join(cgroupMount, containerCgroup(spec.podUid, spec.container))
   const input = spec.stdin ? [openSync(join(dir, 'stdin'), O_RDWR_NONBLOCK)] : []
   const child = spawn('/bin/sh', ['-c', spec.stdin ? shimWithInput : shim, dir, begin, cgroupDir, ...inside], {
@@ -87,12 +90,15 @@ const pipes = ['stdout', 'stderr', 'alive'] as const
 export function attachProcess(spec: Pick<ProcessSpec, 'podUid' | 'container'>, log: LogFile): ContainerProcess {
   const dir = processDir(spec)
   const cgroup = containerCgroup(spec.podUid, spec.container)
+  const over = new AbortController()
   const outputs = (['stdout', 'stderr'] as const).map((name) =>
-    readPipe(join(dir, name), (data) => log.write(name, data)),
+    readPipe(join(dir, name), (data) => log.write(name, data), over.signal),
   )
   const ended = async (): Promise<number> => {
-    await readPipe(join(dir, 'alive'), () => {})
+    await readPipe(join(dir, 'alive'), () => undefined)
     await killCgroup(cgroup)
+    // The program has ended: nobody is waited for any more who is attached and reads slowly.
+    over.abort()
     await Promise.all(outputs)
     log.close()
     return exitCode(dir)
@@ -123,11 +129,26 @@ export function endInput(podUid: string, container: string): void {
   }
 }
 
-/** Resolves when nobody holds the other end any more. */
-function readPipe(path: string, onData: (data: Buffer) => void): Promise<void> {
+/**
+ * Resolves when nobody holds the other end any more.
+ *
+ * @param onData may ask to wait before the next
+ * @param hurry no more waiting
+ */
+function readPipe(
+  path: string,
+  onData: (data: Buffer) => Promise<void> | undefined,
+  hurry?: AbortSignal,
+): Promise<void> {
   return new Promise((resolve) => {
     const socket = new Socket({ fd: openSync(path, O_RDONLY_NONBLOCK), readable: true, writable: false })
-    socket.on('data', onData)
+    socket.on('data', (data: Buffer) => {
+      const busy = onData(data)
+      if (busy === undefined || hurry?.aborted) return
+      socket.pause()
+      void busy.then(() => socket.resume())
+    })
+    hurry?.addEventListener('abort', () => socket.resume(), { once: true })
     socket.once('error', () => {})
     socket.once('close', () => resolve())
   })
@@ -144,7 +165,8 @@ function exitCode(dir: string): number {
 
 function sendSignal(dir: string, signal: NodeJS.Signals): boolean {
   try {
-    return process.kill(Number(readFileSync(join(dir, 'pid'), 'utf8')), signal)
+    const pid = Number(readFileSync(join(dir, 'pid'), 'utf8'))
+    return process.kill(programIn(pid) ?? pid, signal)
   } catch {
     return false
   }

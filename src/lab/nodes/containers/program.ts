@@ -1,11 +1,13 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ConfigError } from '../config-error.ts'
 import { expand } from '../env.ts'
 import type { Container, Pod } from '../pod.ts'
 import { podUpperDir } from '../pod-holder.ts'
 import { containerLogPath, enterContainer } from '../runtime.ts'
 import { type ActionTarget, act, isUnsupported } from './action.ts'
+import { asIdentity, whyNotAllowed } from './identity.ts'
 import { LogFile } from './log-file.ts'
 import { type ProbeKind, runProbes } from './prober.ts'
 import { attachProcess, type ContainerProcess, startErrorCode, startProcess } from './process.ts'
@@ -126,8 +128,9 @@ export class ProgramContainer {
     this.#removeOldLogs()
     const { podUid, holderPid } = this.#place()
     const { name: container, stdin = false } = this.container
-    const running = await startProcess({ podUid, holderPid, container, command, env, cwd, stdin }, log)
-    this.#kept = { ...this.#kept, restart: this.view.restart, env, cwd, command }
+    const identity = asIdentity(this.#host.pod, this.container)
+    const running = await startProcess({ podUid, holderPid, container, command, env, cwd, identity, stdin }, log)
+    this.#kept = { ...this.#kept, restart: this.view.restart, env, cwd, identity, command }
     this.#change({ state: { running: { startedAt: rfc3339(new Date()) } }, ready: false, started: false })
     this.#host.event('Normal', 'Started', `Started container ${this.container.name}`)
     await this.#postStart()
@@ -147,6 +150,7 @@ export class ProgramContainer {
   async #waitForEnv(): Promise<Record<string, string> | undefined> {
     while (!this.#leaving.signal.aborted) {
       try {
+        this.#checkAllowed()
         return this.#host.env()
       } catch (error) {
         const { message } = error as Error
@@ -156,6 +160,14 @@ export class ProgramContainer {
       }
     }
     return undefined
+  }
+
+  /** @throws ConfigError */
+  #checkAllowed(): void {
+    const reason = whyNotAllowed(this.#host.pod, this.container)
+    if (reason === undefined) return
+    const { name, namespace, uid } = this.#host.pod.metadata
+    throw new ConfigError(`${reason} (pod: "${name}_${namespace}(${uid})", container: ${this.container.name})`)
   }
 
   async #postStart(): Promise<void> {

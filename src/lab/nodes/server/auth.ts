@@ -22,9 +22,15 @@ const masters = 'system:masters'
 /** Subresource of nodes that a path stands for (Kubernetes, "Kubelet authentication/authorization"). */
 function subresourceOf(path: string): string {
   const first = path.split('/')[1] ?? ''
-  const own: Readonly<Record<string, string>> = { stats: 'stats', metrics: 'metrics', logs: 'log', spec: 'spec' }
-  return own[first] ?? 'proxy'
+  return ownSubresources.get(first) ?? 'proxy'
 }
+
+const ownSubresources: ReadonlyMap<string, string> = new Map([
+  ['stats', 'stats'],
+  ['metrics', 'metrics'],
+  ['logs', 'log'],
+  ['spec', 'spec'],
+])
 
 const verbs: Readonly<Record<string, string>> = { POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' }
 

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { WebSocket } from 'ws'
+import { eventually } from '../../../../test/eventually.ts'
 import type { ContainerPlace } from '../runtime.ts'
 import { channelsOn, exitStatus } from './channels.ts'
 import { execIn } from './exec.ts'
@@ -86,7 +87,7 @@ describe('how a program ended', () => {
     for (const word of ['a', 'b', 'c']) channels.stdout.write(word)
     channels.stderr.write('oh')
     const finished = channels.finish(exitStatus(7))
-    await vi.waitFor(() => expect(socket.pings).toBe(1))
+    await eventually(() => expect(socket.pings).toBe(1))
     expect(socket.sentOn(STDOUT).toString()).toBe('abc')
     expect(socket.sentOn(STDERR).toString()).toBe('oh')
     expect(socket.sent.at(-1)?.[0]).toBe(STATUS)
@@ -102,7 +103,7 @@ describe('how a program ended', () => {
   ])('does not overtake output %s', async (_how, script, out, err) => {
     const { socket, channels } = slow(20)
     const finished = channels.finish(await execIn(here, run(['sh', '-c', script]), channels, never))
-    await vi.waitFor(() => expect(socket.pings).toBe(1), 5_000)
+    await eventually(() => expect(socket.pings).toBe(1))
     socket.emit('pong')
     await finished
     expect([socket.sentOn(STDOUT).length, socket.sentOn(STDERR).length]).toEqual([out, err])
@@ -150,7 +151,7 @@ describe('input', () => {
     const { socket, channels } = slow()
     const ended = execIn(here, run(['sh', '-c', 'exec <&-; read line </dev/null; sleep 0.3'], true), channels, never)
     for (let i = 0; i < 4; i++) socket.gets(STDIN, much)
-    await vi.waitFor(() => expect(socket.isPaused).toBe(false))
+    await eventually(() => expect(socket.isPaused).toBe(false))
     expect((await ended).status).toBe('Success')
   })
 
@@ -176,7 +177,7 @@ describe('input', () => {
     const finished = channels.finish(exitStatus(0))
     socket.gets(STDIN, much)
     expect(socket.isPaused).toBe(false)
-    await vi.waitFor(() => expect(socket.pings).toBe(1))
+    await eventually(() => expect(socket.pings).toBe(1))
     socket.emit('pong')
     await finished
   })

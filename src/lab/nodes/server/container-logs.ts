@@ -1,5 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { LogStream } from '../containers/log-file.ts'
+import { addTap } from '../containers/taps.ts'
 import type { Pod } from '../pod.ts'
 import type { LogOptions } from './cri-log.ts'
 import { readLog } from './log-file.ts'
@@ -30,6 +33,9 @@ export function logOptions(query: URLSearchParams, now: Date): LogOptions & { pr
   }
 }
 
+/** How often is looked whether a run is over. */
+const lookAgainMs = 500
+
 /** Logs of the containers of a node. */
 export class ContainerLogs {
   readonly #pods: PodsOfNode
@@ -54,6 +60,28 @@ export class ContainerLogs {
     const run = options.previous ? this.#previousRun(pod, container) : this.#latestRun(pod, container)
     const isLive = (): boolean => !options.previous && this.#isRunning(pod, container, run)
     return readLog(this.#logPath(pod, container, run), options, isLive, signal)
+  }
+
+  /**
+   * Hands over what a container says from now on, both streams apart, until that run has ended or the signal aborts.
+   *
+   * @param write see `Tap`
+   */
+  async attach(
+    pod: Pod,
+    container: string,
+    write: (stream: LogStream, chunk: Buffer) => Promise<void> | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const run = this.#latestRun(pod, container)
+    const over = new AbortController()
+    const end = (): void => over.abort()
+    const remove = addTap(this.#logPath(pod, container, run), { write, end })
+    signal.addEventListener('abort', end, { once: true })
+    // What is stood in for has no end of its own.
+    while (!over.signal.aborted && !signal.aborted && this.#isRunning(pod, container, run))
+      await sleep(lookAgainMs, undefined, { signal: over.signal }).catch(() => {})
+    remove()
   }
 
   /** Numbers of the runs that have a log, in order. */

@@ -65,13 +65,20 @@ export class LogPrinter {
   #add({ time, text, partial }: CriLine, pieces: Buffer[]): void {
     const { sinceMs, timestamps } = this.#options
     if (sinceMs !== undefined && Date.parse(time) < sinceMs) return
-    const before = timestamps && !this.#inLine ? `${time} ` : ''
-    const shown = Buffer.concat([Buffer.from(before), text, Buffer.from(partial ? '' : '\n')]).subarray(0, this.#left)
+    if (timestamps && !this.#inLine) this.#show(Buffer.from(`${time} `), pieces)
+    this.#show(text, pieces)
+    if (!partial) this.#show(newline, pieces)
     this.#inLine = partial
+  }
+
+  #show(piece: Buffer, pieces: Buffer[]): void {
+    const shown = piece.length > this.#left ? piece.subarray(0, this.#left) : piece
     this.#left -= shown.length
     pieces.push(shown)
   }
 }
+
+const newline = Buffer.from('\n')
 
 /** Cuts bytes into lines as they come. */
 export class LineSplitter {

@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http'
+import type { Writable } from 'node:stream'
 import type { WebSocket } from 'ws'
+import type { LogStream } from '../containers/log-file.ts'
 import type { Pod } from '../pod.ts'
 import type { ContainerPlace } from '../runtime.ts'
 import { type Channels, channelsOn, failureStatus } from './channels.ts'
@@ -10,6 +12,9 @@ import type { NodeRuntime } from './node-runtime.ts'
 import { containerStatus, findPod, type PodsOfNode } from './pods.ts'
 import { forwardPorts } from './port-forward.ts'
 import { Refusal } from './refusal.ts'
+
+/** How often is looked whether a pod is still there whose ports are forwarded. */
+const lookForPodMs = 1_000
 
 /** Pod and container of a path such as `/exec/NAMESPACE/POD/CONTAINER`. */
 export interface Place {
@@ -63,14 +68,11 @@ export class PodHandlers {
     const channels = channelsOn(socket)
     await this.#finishing(channels, place, async (pod) => {
       this.#enter(pod, place.container)
-      const options = { follow: true, timestamps: false, previous: false, tailLines: 0 }
-      let isFed = !flag(query, 'input')
-      for await (const piece of this.#logs.read(pod, place.container, options, untilClosed(socket))) {
-        // The first piece is what was there before: from now on nothing is missed of what the input leads to.
-        if (!isFed) this.#feed(pod, place.container, channels)
-        isFed = true
-        if (piece.length > 0) await new Promise<void>((resolve) => channels.stdout.write(piece, () => resolve()))
-      }
+      const write = (stream: LogStream, chunk: Buffer) => writeTo(channels[shown(stream, query)], chunk)
+      const ended = this.#logs.attach(pod, place.container, write, untilClosed(socket))
+      // Only now: nothing is missed of what the input leads to.
+      if (flag(query, 'input')) this.#feed(pod, place.container, channels)
+      await ended
       await channels.finish({ metadata: {}, status: 'Success' })
     })
   }
@@ -98,7 +100,19 @@ export class PodHandlers {
     const pod = findPod(this.#pods, place.namespace, place.pod)
     const netnsPath = this.#runtime.netnsPath(pod)
     const ports = query.getAll('port').map(Number)
-    await forwardPorts(socket, protocol, ports, { podUid: pod.metadata.uid, netnsPath })
+    const { uid: podUid } = pod.metadata
+    // kubectl says that it has lost the pod, and ends. It would wait for ever for a network that nobody is in.
+    const looking = setInterval(() => this.#has(podUid) || socket.close(), lookForPodMs)
+    try {
+      await forwardPorts(socket, protocol, ports, { podUid, netnsPath })
+    } finally {
+      clearInterval(looking)
+    }
+  }
+
+  #has(podUid: string): boolean {
+    for (const { metadata } of this.#pods()) if (metadata.uid === podUid) return true
+    return false
   }
 
   /** @throws Refusal 404, in the words of a real kubelet */
@@ -117,6 +131,13 @@ export class PodHandlers {
     }
   }
 }
+
+/** Who did not ask for standard error (it is asked for a terminal) gets all on one stream. */
+const shown = (stream: LogStream, query: URLSearchParams): LogStream => (flag(query, 'error') ? stream : 'stdout')
+
+/** Resolves when it has left, or nobody is there any more. */
+const writeTo = (stream: Writable, chunk: Buffer): Promise<void> =>
+  new Promise((resolve) => stream.write(chunk, () => resolve()))
 
 const flag = (query: URLSearchParams, name: string): boolean => ['1', 'true'].includes(query.get(name) ?? '')
 

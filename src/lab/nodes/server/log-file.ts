@@ -1,6 +1,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { Follower } from '../containers/followers.ts'
 import { LineSplitter, type LogOptions, LogPrinter } from './cri-log.ts'
 
 /** How often is looked again where no notification comes (a container that ends writes nothing), in milliseconds. */
@@ -22,6 +23,7 @@ export async function* readLog(
   const printer = new LogPrinter(options)
   // Before the first read: what is written in between is noticed.
   const changes = options.follow ? new Changes(dirname(file), signal) : undefined
+  const follower = options.follow ? new Follower(file) : undefined
   const log = new LogReader(file)
   try {
     const lines = await log.readAll()
@@ -31,12 +33,16 @@ export async function* readLog(
     if (changes === undefined) return
     while (!printer.isFull && !signal.aborted) {
       const live = isLive()
-      yield printer.print(await log.read())
+      const caughtUp = follower?.look()
+      const lines = await log.read()
+      caughtUp?.()
+      yield printer.print(lines)
       if (!live) return
       await changes.next()
     }
   } finally {
     changes?.close()
+    follower?.leave()
     await log.close()
   }
 }

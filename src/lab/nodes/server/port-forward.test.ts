@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import type { WebSocket } from 'ws'
+import { eventually } from '../../../../test/eventually.ts'
 import { PortChannel } from './port-channel.ts'
 import { join } from './port-forward.ts'
 
@@ -68,11 +69,11 @@ describe('a forwarded connection', () => {
     const errors = nothing()
     join(data, socket, errors)
     pod.end(Buffer.alloc(10_000))
-    await vi.waitFor(() => expect(heard()).toBe(10_000))
+    await eventually(() => expect(heard()).toBe(10_000))
     pod.destroy()
     for (let i = 0; i < 20; i++) data.push(Buffer.alloc(100_000))
     await once(errors, 'finish')
-    await vi.waitFor(() => expect(data.readableLength).toBe(0))
+    await eventually(() => expect(data.readableLength).toBe(0))
     expect(data.destroyed).toBe(false)
   })
 

@@ -16,12 +16,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text as textOf } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { eventually } from '../../../../test/eventually.ts'
 import { ApiClient } from '../../../kube/client.ts'
 import { loadKubeconfig } from '../../../kube/kubeconfig.ts'
 import { kubeletClientIdentity, kubeletIdentity } from '../../api/certificates.ts'
 import { type EmbeddedApi, startApi } from '../../api/server.ts'
 import type { KubeObject } from '../../api/types.ts'
+import { LogFile } from '../containers/log-file.ts'
 import type { Pod } from '../pod.ts'
 import { type KubeletServer, startKubeletServer } from './index.ts'
 import { reviewsBy } from './reviews.ts'
@@ -175,12 +177,12 @@ describe("a kubelet's port, asked by kubectl through the API", () => {
       let shown = ''
       child.stdout.on('data', (data: Buffer) => (shown += data.toString()))
       const exited = new Promise((resolve) => child.once('exit', resolve))
-      await vi.waitFor(() => expect(shown).toBe('begin\n'), 5_000)
+      await eventually(() => expect(shown).toBe('begin\n'))
       const file = logPath({} as Pod, 'loop', 3)
       write('loop', 3, '2026-01-31T10:00:01Z stdout F last of the old\n')
       renameSync(file, `${file}.1`)
       write('loop', 3, '2026-01-31T10:00:02Z stdout F first of the new\n')
-      await vi.waitFor(() => expect(shown).toBe('begin\nlast of the old\nfirst of the new\n'), 5_000)
+      await eventually(() => expect(shown).toBe('begin\nlast of the old\nfirst of the new\n'))
       write('loop', 3, '2026-01-31T10:00:02Z stdout F end\n')
       status({ terminated: { exitCode: 0 } })
       expect(await exited).toBe(0)
@@ -226,10 +228,10 @@ describe("a kubelet's port, asked by kubectl through the API", () => {
       const child = spawn('kubectl', ['--kubeconfig', kubeconfig, ...command], { stdio: ['pipe', 'pipe', 'ignore'] })
       let shown = ''
       child.stdout.on('data', (data: Buffer) => (shown += data.toString()))
-      await vi.waitFor(() => expect(shown).toMatch(/pid \d+\r?\n/), 5_000)
+      await eventually(() => expect(shown).toMatch(/pid \d+\r?\n/))
       const program = Number(/pid (\d+)/.exec(shown)?.[1])
       child.kill('SIGKILL')
-      await vi.waitFor(() => expect(existsSync(`/proc/${program}`)).toBe(false), 5_000)
+      await eventually(() => expect(existsSync(`/proc/${program}`)).toBe(false))
     })
 
     it('says what is wrong', async () => {
@@ -265,12 +267,19 @@ describe("a kubelet's port, asked by kubectl through the API", () => {
     let [shown, said] = ['', '']
     child.stdout.on('data', (data: Buffer) => (shown += data.toString()))
     child.stderr.on('data', (data: Buffer) => (said += data.toString()))
-    await vi.waitFor(() => {
-      write('web', 1, '2026-01-31T10:00:09Z stdout F now\n')
-      expect(shown, said).toContain('now\n')
-    }, 5_000)
-    child.kill()
-    expect(shown).not.toContain('again')
+    const log = new LogFile(logPath({} as Pod, 'web', 1))
+    await eventually(() => {
+      void log.write('stdout', Buffer.from('now: '))
+      expect(shown, said).toContain('now: ')
+    })
+    // Both streams, each whole, however much it is.
+    const many = Array.from({ length: 1_000_000 }, (_, i) => `${i}\n`).join('')
+    for (let at = 0; at < many.length; at += 65_536) await log.write('stdout', Buffer.from(many.slice(at, at + 65_536)))
+    void log.write('stderr', Buffer.from('oh\n'))
+    log.close()
+    await new Promise((resolve) => child.once('close', resolve))
+    expect(shown.replace(/^(now: )+/, '') === many).toBe(true)
+    expect(said).toMatch(/^oh\n/m)
   })
 
   it('attach passes on what the program is to read, to the end', async () => {
@@ -278,7 +287,7 @@ describe("a kubelet's port, asked by kubectl through the API", () => {
     const read: string[] = []
     programInput.on('data', (data: Buffer) => read.push(data.toString()))
     child.stdin.end('words\n')
-    await vi.waitFor(() => expect([read.join(''), inputEnded]).toEqual(['words\n', true]), 5_000)
+    await eventually(() => expect([read.join(''), inputEnded]).toEqual(['words\n', true]))
     child.kill()
   })
 
@@ -293,7 +302,7 @@ describe("a kubelet's port, asked by kubectl through the API", () => {
       child.stderr.on('data', (data: Buffer) => (said += data.toString()))
       const local = (remote: number): string | undefined =>
         new RegExp(`127.0.0.1:(\\d+) -> ${remote}\n`).exec(told)?.[1]
-      await vi.waitFor(() => expect([local(port), local(1)], said).not.toContain(undefined), 5_000)
+      await eventually(() => expect([local(port), local(1)], said).not.toContain(undefined))
       const ask = async (body: string): Promise<string> => {
         const answer = await fetch(`http://127.0.0.1:${local(port)}/`, { method: 'POST', body })
         return answer.text()
@@ -306,7 +315,7 @@ describe("a kubelet's port, asked by kubectl through the API", () => {
         true,
       ])
       await expect(fetch(`http://127.0.0.1:${local(1)}/`)).rejects.toThrow()
-      await vi.waitFor(() => expect(said).toContain('error forwarding port 1 to pod'), 5_000)
+      await eventually(() => expect(said).toContain('error forwarding port 1 to pod'))
       child.kill()
       echo.closeAllConnections()
       echo.close()

@@ -36,3 +36,11 @@ it('switches all files of a volume in one step', () => {
   writeVolume(directory, files({}))
   expect(visible()).toEqual(['inner'])
 })
+
+it.skipIf(process.geteuid?.() !== 0)('gives the files to a group (needs root)', () => {
+  const shared = join(directory, 'shared')
+  writeVolume(shared, files({ 'd/a': '1' }, 0o440), 3456)
+  for (const path of ['..data/d/a', '..data/d', '..data/', '.'])
+    expect(statSync(join(shared, path)).gid, path).toBe(3456)
+  expect(statSync(shared).mode & 0o7777).toBe(0o2775)
+})

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -29,14 +30,17 @@ const dataLink = '..data'
  * Makes a directory hold exactly these files, as a kubelet does (pkg/volume/util/atomic_writer.go): they lie in a directory with the time in its name, the
  * symbolic link `..data` names it, and each visible name is a link through `..data`. A reader therefore sees all of the old or all of
  * the new. Nothing is written when nothing differs.
+ *
+ * @param group who has the files; absent: root
  */
-export function writeVolume(directory: string, files: VolumeFiles): void {
+export function writeVolume(directory: string, files: VolumeFiles, group?: number): void {
   mkdirSync(directory, { recursive: true })
   const old = currentDirectory(directory)
   if (old !== undefined && isSame(join(directory, old), files)) return
   const next = newName()
   for (const [path, { data, mode }] of files) writeFile(join(directory, next, path), data, mode)
   if (files.size === 0) mkdirSync(join(directory, next))
+  if (group !== undefined) giveToGroup(directory, join(directory, next), group)
   const link = join(directory, `${dataLink}_tmp`)
   rmSync(link, { force: true })
   symlinkSync(next, link)
@@ -49,6 +53,14 @@ function writeFile(path: string, data: Buffer, mode: number): void {
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, data)
   chmodSync(path, mode)
+}
+
+/** What is made in the directory from now on is the group's too (kubelet's SetVolumeOwnership). */
+function giveToGroup(directory: string, below: string, group: number): void {
+  const names = readdirSync(below, { recursive: true }) as string[]
+  for (const path of [below, ...names.map((name) => join(below, name))]) chownSync(path, 0, group)
+  chownSync(directory, 0, group)
+  chmodSync(directory, 0o2775)
 }
 
 /** `..2026_01_31_10_00_00.123456789`, the last part random. */

@@ -15,9 +15,9 @@ const sources: PayloadSources = {
   token: (audience) => `token for ${audience ?? 'the API'}`,
   withoutSecrets: false,
 }
-const texts = (volume: Omit<Volume, 'name'>, more: Partial<PayloadSources> = {}) =>
+const texts = (volume: Omit<Volume, 'name'>, more: Partial<PayloadSources> = {}, of = pod) =>
   Object.fromEntries(
-    [...(volumePayload(pod, { name: 'v', ...volume }, { ...sources, ...more }) ?? [])].map(([path, { data, mode }]) => [
+    [...(volumePayload(of, { name: 'v', ...volume }, { ...sources, ...more }) ?? [])].map(([path, { data, mode }]) => [
       path,
       `${data.toString('latin1')} ${mode.toString(8)}`,
     ]),
@@ -29,6 +29,11 @@ describe('volumePayload', () => {
     const items = [{ key: 'a', path: 'dir/file', mode: 0o600 }]
     expect(texts({ configMap: { name: 'cfg', items, defaultMode: 0o400 } })).toEqual({ 'dir/file': 'A 600' })
     expect(texts({ secret: { secretName: 'sec', defaultMode: 0o400 } })).toEqual({ pw: 's 400' })
+  })
+
+  it('lets the group of a volume read it', () => {
+    const ofGroup: Pod = { ...pod, spec: { ...pod.spec, securityContext: { fsGroup: 5 } } }
+    expect(texts({ secret: { secretName: 'sec', defaultMode: 0o400 } }, {}, ofGroup)).toEqual({ pw: 's 440' })
   })
 
   it('puts projected sources together', () => {

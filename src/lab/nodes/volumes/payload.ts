@@ -25,6 +25,8 @@ export function volumePayload(pod: Pod, volume: Volume, sources: PayloadSources)
   if (given === undefined) return undefined
   const files = new Map<string, VolumeFile>()
   const mode = given.defaultMode ?? defaultMode
+  // The group that has the volume may read it.
+  const more = pod.spec.securityContext?.fsGroup === undefined ? 0 : 0o440
   const all: ProjectedSource[] = projected?.sources ?? [
     {
       ...(configMap && { configMap }),
@@ -33,7 +35,7 @@ export function volumePayload(pod: Pod, volume: Volume, sources: PayloadSources)
     },
   ]
   for (const source of all)
-    for (const [path, data, own] of filesOf(pod, source, sources)) files.set(path, { data, mode: own ?? mode })
+    for (const [path, data, own] of filesOf(pod, source, sources)) files.set(path, { data, mode: (own ?? mode) | more })
   return files
 }
 

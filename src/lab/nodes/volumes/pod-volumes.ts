@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '../config-error.ts'
 import type { Container, Pod, Volume } from '../pod.ts'
@@ -52,7 +52,7 @@ export function refreshVolumes(pod: Pod, sources: PayloadSources): Error[] {
   for (const volume of pod.spec.volumes ?? []) {
     try {
       const files = volumePayload(pod, volume, sources)
-      if (files !== undefined) writeVolume(directoryOf(pod, volume), files)
+      if (files !== undefined) writeVolume(directoryOf(pod, volume), files, groupOf(pod))
     } catch (error) {
       errors.push(mountError(volume, error))
     }
@@ -77,13 +77,17 @@ function prepare(pod: Pod, volume: Volume, sources: PayloadSources): string {
   if (volume.hostPath !== undefined) return hostPath(volume.hostPath.path, volume.hostPath.type)
   const directory = directoryOf(pod, volume)
   const files = volumePayload(pod, volume, sources)
-  if (files !== undefined) writeVolume(directory, files)
+  if (files !== undefined) writeVolume(directory, files, groupOf(pod))
   else if (!existsSync(directory)) {
     mkdirSync(directory, { recursive: true })
-    chmodSync(directory, 0o777)
+    const group = groupOf(pod)
+    if (group !== undefined) chownSync(directory, 0, group)
+    chmodSync(directory, group === undefined ? 0o777 : 0o2777)
   }
   return directory
 }
+
+const groupOf = ({ spec }: Pod): number | undefined => spec.securityContext?.fsGroup
 
 /** A volume has the directory that a kubelet gives it: its plugin's name and its own. */
 function directoryOf({ metadata }: Pod, volume: Volume): string {
