@@ -8,8 +8,10 @@ export default defineConfig({
     maxWorkers: '100%',
     setupFiles: ['test/set-up.ts'],
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 120_000,
+    // Ends what hangs, and judges nothing: a loaded machine stops for seconds.
+    testTimeout: 120_000,
+    hookTimeout: 240_000,
+    expect: { poll: { timeout: 100_000, interval: 20 } },
     reporters: ['default'],
   },
 })

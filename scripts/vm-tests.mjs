@@ -20,9 +20,11 @@ export const vmTestFiles = [
   { file: 'src/kernel/rtnetlink/differential.test.ts' },
   { file: 'src/kernel/rtnetlink/monitor.test.ts' },
   { file: 'src/kernel/conntrack/kernel.test.ts' },
+  { file: 'src/kernel/wireguard/kernel.test.ts' },
   { file: 'src/kernel/sockets.test.ts' },
   { file: 'src/kernel/namespaces.test.ts' },
   { file: 'test/kernel/host.test.ts' },
+  { file: 'test/kernel/node-facts.test.ts' },
   { file: 'test/kernel/host-gw.test.ts' },
   {
     file: 'test/kernel/service-nftables.test.ts',
@@ -33,8 +35,8 @@ export const vmTestFiles = [
   { file: 'test/kernel/cleanup.test.ts' },
 ]
 
-const fileLimitSeconds = 240
-const allLimitSeconds = 900
+const fileLimitSeconds = 900
+const allLimitSeconds = 3600
 
 /** The kernel sizes its table of flows by its memory: tests make as many as on a common machine. */
 const setUp = 'sysctl -q -w net.netfilter.nf_conntrack_max=262144'

@@ -48,9 +48,10 @@ describe('wrong usage', () => {
   it.each([
     [['lab', 'verfy'], "weft: unknown command 'verfy'", 'did you mean verify?'],
     [['lab', 'up', '--nodess', '3'], "weft: unknown option '--nodess'", 'did you mean --nodes?'],
-    [['lab', 'up', '--nodes', '0'], 'whole number', "see 'weft lab up --help'"],
-    [['agent', '--cluster-cidr', '10.42.0.0'], 'weft: "10.42.0.0" is no CIDR', '--cluster-cidr is: addresses of pods'],
-    [['agent', '--kube-proxy-arg', 'proxy-mode=ipvs'], 'this version has no ipvs mode', 'proxy-mode is: how Services'],
+    [['lab', 'up', '--nodes', '0'], 'a lab cannot have 0 nodes', 'give a number from 1 to 100'],
+    [['agent', '--cluster-cidr', '10.42.0.0'], 'weft: "10.42.0.0" is no CIDR', 'write --cluster-cidr=10.42.0.0/16'],
+    [['agent', '--kube-proxy-arg', 'proxy-mode=ipvs'], 'has no ipvs mode', '--kube-proxy-arg=proxy-mode=nftables'],
+    [['agent', '--cleanup', '--cleanup-kube-proxy'], 'wants the agent to serve', 'one after the other'],
     [['version', '-o', 'xml'], 'Allowed choices are table, wide, json, yaml', "see 'weft version --help'"],
     [['lab', 'exec'], "missing required argument 'pod'", "see 'weft lab exec --help'"],
   ])('%j', (args, what, remedy) => {
@@ -85,16 +86,16 @@ describe('output', () => {
 
 describe('errors', () => {
   it('a lab that is not there: exit code 4, what, remedy, no stack', () => {
-    const { status, stdout, stderr } = run(['lab', 'verify', '--name', 'no-such-lab'])
+    const { status, stdout, stderr } = run(['lab', 'verify', '--name', 'nosuchlab'])
     expect(stderr).toMatch(
-      /^weft: there is no lab named "no-such-lab" \(--name\)\nremedy: (there is: [a-z0-9, ]+; or )?start it with .*\n$/,
+      /^weft: there is no lab named "nosuchlab" \(--name\)\nremedy: (there is: [a-z0-9, ]+; or )?start it with .*\n$/,
     )
     expect({ status, stdout }).toEqual({ status: 4, stdout: '' })
   })
 
   it('shows stacks with --debug, wherever it stands', () => {
-    expect(run(['lab', 'verify', '--name', 'no-such-lab', '--debug']).stderr).toMatch(/\n {4}at /)
-    expect(run(['--debug', 'lab', 'verify', '--name', 'no-such-lab']).stderr).toMatch(/\n {4}at /)
+    expect(run(['lab', 'verify', '--name', 'nosuchlab', '--debug']).stderr).toMatch(/\n {4}at /)
+    expect(run(['--debug', 'lab', 'verify', '--name', 'nosuchlab']).stderr).toMatch(/\n {4}at /)
   })
 })
 

@@ -3,14 +3,23 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createNetns, deleteNetns, NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { listenTcp } from '../../src/kernel/sockets.ts'
+import { readSysctl, writeSysctl } from '../../src/kernel/sysctl.ts'
 import { ApiClient } from '../../src/kube/client.ts'
 import { loadKubeconfig } from '../../src/kube/kubeconfig.ts'
 import { resourcePath } from '../../src/kube/paths.ts'
-import { type EmbeddedApi, startApi } from '../../src/lab/api/server.ts'
+import { type ApiOptions, type EmbeddedApi, startApi } from '../../src/lab/api/server.ts'
+import { eventually } from '../eventually.ts'
 import { noRoot } from './world.ts'
+
+interface Event {
+  type: string
+  reason: string
+  message: string
+  involvedObject: { kind: string; name: string }
+}
 
 const netns = `weft-t${process.pid}-agent`
 // Below the checkout, so that the native library is found from there; ignored by git.
@@ -30,6 +39,14 @@ async function page(port: number, path: string): Promise<string> {
   return `${lines.pop()} ${lines.join('\n')}`
 }
 
+/** Has the API answer in the node's namespace. */
+async function serve(options: Pick<ApiOptions, 'serviceCIDR'>): Promise<void> {
+  const inside = NetworkNamespace.named(netns)
+  const fd = listenTcp(inside, '127.0.0.1', 6443)
+  inside.close()
+  api = await startApi({ dir: join(dir, 'api'), listeners: [{ fd }], ...options })
+}
+
 async function start(): Promise<void> {
   mkdirSync(dir, { recursive: true })
   await build({
@@ -46,10 +63,7 @@ async function start(): Promise<void> {
   })
   await createNetns(netns)
   execFileSync('ip', ['-n', netns, 'link', 'set', 'lo', 'up'])
-  const inside = NetworkNamespace.named(netns)
-  const fd = listenTcp(inside, '127.0.0.1', 6443)
-  inside.close()
-  api = await startApi({ dir: join(dir, 'api'), listeners: [{ fd }] })
+  await serve({})
   writeFileSync(join(dir, 'kubeconfig'), api.kubeconfig())
   client = new ApiClient(await loadKubeconfig(join(dir, 'kubeconfig')))
   await client.create(resourcePath({ version: 'v1', resource: 'nodes' }), {
@@ -95,14 +109,11 @@ describe.skipIf(noRoot)(`what an agent serves${noRoot ? ` (${noRoot})` : ''}`, (
   })
 
   it('is what kube-proxy serves, where it is looked for', async () => {
-    await vi
-      .waitFor(async () => expect(await page(10256, '/healthz')).toMatch(/"IPv4":\{"lastUpdated":"2/), {
-        timeout: 15_000,
-        interval: 100,
-      })
-      .catch((error: unknown) => {
+    await eventually(async () => expect(await page(10256, '/healthz')).toMatch(/"IPv4":\{"lastUpdated":"2/)).catch(
+      (error: unknown) => {
         throw new Error(`${String(error)}\n${log}`)
-      })
+      },
+    )
     expect(await page(10256, '/healthz')).toMatch(/^200 .*"nodeEligible":true,"healthy":true/)
     expect(await page(10256, '/livez')).toMatch(/^200 .*"healthy":true/)
     expect(await page(10249, '/healthz')).toBe('200 ok')
@@ -127,10 +138,40 @@ describe.skipIf(noRoot)(`what an agent serves${noRoot ? ` (${noRoot})` : ''}`, (
     await client.patch(nodePath, {
       spec: { taints: [{ key: 'ToBeDeletedByClusterAutoscaler', effect: 'NoSchedule' }] },
     })
-    await vi.waitFor(async () => expect(await page(10256, '/healthz')).toMatch(/^503 .*"nodeEligible":false/), 10_000)
+    await eventually(async () => expect(await page(10256, '/healthz')).toMatch(/^503 .*"nodeEligible":false/))
     expect(await page(10256, '/livez')).toMatch(/^200 /)
     await client.patch(nodePath, { spec: { taints: null } })
-    await vi.waitFor(async () => expect(await page(10256, '/healthz')).toMatch(/^200 /), 10_000)
+    await eventually(async () => expect(await page(10256, '/healthz')).toMatch(/^200 /))
+  })
+
+  it('is an Event on the Node when somebody keeps taking back what the agent writes', async () => {
+    const inside = NetworkNamespace.named(netns)
+    const events = resourcePath({ version: 'v1', resource: 'events', namespace: 'default' })
+    const told = await eventually(async () => {
+      if (readSysctl(inside, 'net/ipv4/ip_forward') === '1') writeSysctl(inside, 'net/ipv4/ip_forward', 0)
+      const { items } = await client.list<Event>(events)
+      return items.find(({ reason }) => reason === 'Contested') ?? Promise.reject(new Error(`no such Event\n${log}`))
+    })
+    inside.close()
+    expect(told).toMatchObject({ type: 'Warning', involvedObject: { kind: 'Node', name: 'n1' } })
+    expect(told.message).toContain('sysctl net/ipv4/ip_forward (wanted: "1", found: "0")')
+    expect(await page(10249, '/metrics')).toContain('weft_reconciler_contested{part="proxy/host"} 1')
+  })
+
+  it('is about both families as soon as the API has a range of the other one', async () => {
+    expect(await page(10256, '/healthz')).not.toContain('IPv6')
+    await api.close()
+    // As whoever makes a cluster dual-stack does: the API server starts anew, with one range more.
+    await serve({ serviceCIDR: '10.43.0.0/16,fd43::/112' })
+    await eventually(async () =>
+      expect(await page(10256, '/healthz')).toMatch(/^200 .*"IPv6":\{"lastUpdated":"2/),
+    ).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${log}`)
+    })
+    const pending = 'kubeproxy_sync_proxy_rules_service_changes_pending{ip_family="IPv6"} 0'
+    expect(await page(10249, '/metrics')).toContain(pending)
+    const table = execFileSync('ip', ['netns', 'exec', netns, 'nft', 'list', 'ruleset', 'ip6'], { encoding: 'utf8' })
+    expect(table).toMatch(/set service_cidrs \{[^}]*elements = \{ fd43::\/112/)
   })
 
   it('costs little memory, with all of it asked', async () => {

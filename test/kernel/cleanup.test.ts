@@ -4,6 +4,7 @@ import { cleanUpNode, removeOurs } from '../../src/agent/cleanup.ts'
 import { readSysctl } from '../../src/kernel/sysctl.ts'
 import { takeWriterLock } from '../../src/kernel/writer-lock.ts'
 import { parseCIDR } from '../../src/model/ip.ts'
+import { fixedFamilies } from '../../src/proxy/families.ts'
 import { proxyHost } from '../../src/proxy/host/index.ts'
 import { ServiceTable } from '../../src/proxy/nftables/apply.ts'
 import { noRoot, World } from './world.ts'
@@ -31,18 +32,17 @@ describe.skipIf(noRoot)(`clean-up${noRoot ? ` (${noRoot})` : ''}`, () => {
       table.close()
     }
     const host = proxyHost({
-      families: ['IPv4'],
+      families: fixedFamilies('IPv4'),
       clusterCIDRs: [parseCIDR('10.42.0.0/16') as NonNullable<ReturnType<typeof parseCIDR>>],
       namespace,
     })
     await host.start()
     inNode('ip', 'route', 'add', '10.42.7.0/24', 'via', '172.30.0.200', 'proto', '87')
-    expect(removeOurs(namespace)).toEqual([
-      'table ip weft',
-      'table ip6 weft',
-      '3 rules in chain inet theirs forward',
-      'route 10.42.7.0/24',
-    ])
+    const expected = ['table ip weft', 'table ip6 weft', '3 rules in chain inet theirs forward', 'route 10.42.7.0/24']
+    const full = state()
+    expect(removeOurs(namespace, true)).toEqual(expected)
+    expect(state()).toBe(full)
+    expect(removeOurs(namespace)).toEqual(expected)
     expect(state()).toBe(before)
     expect(readSysctl(namespace, 'net/ipv4/ip_forward')).toBe('1')
     expect(removeOurs(namespace)).toEqual([])

@@ -3,12 +3,13 @@ import { createServer, type Socket } from 'node:net'
 import { createNetns, deleteNetns, NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { connectTcp, listenTcp, udpSocket } from '../../src/kernel/sockets.ts'
 import { familyOf } from '../../src/model/ip.ts'
+import { afterSilence } from '../silence.ts'
 
 const hosts = ['node', 'pod', 'neighbour', 'remote', 'client'] as const
 export type Host = (typeof hosts)[number]
 
 /** Over IPv6 a connection hears of a refusal by ICMP only when it asks again, after a second. */
-const waitMs = 1600
+const waitMs = 2200
 
 /** Addresses at which a host answers, and the ports of the fixture's endpoints. */
 const served: readonly (readonly [Host, string, readonly number[]])[] = [
@@ -22,13 +23,23 @@ const served: readonly (readonly [Host, string, readonly number[]])[] = [
   ['client', '192.0.2.2', [6443]],
 ]
 
+/** Who is asked, over each link in both families, until they answer: what is sent before a link carries packets, and its neighbours are found, may be lost. */
+const links: readonly (readonly [Host, string])[] = [
+  ...(['10.42.0.21', '10.42.0.22', 'fd42::21', 'fd42::22'] as const).map((pod) => ['node', pod] as const),
+  ['pod', '10.42.0.22'],
+  ['pod', 'fd42::22'],
+  ...(['172.31.7.1', '172.31.7.11', '2001:db8::1', '2001:db8::11'] as const).map((host) => ['node', host] as const),
+  ['client', '172.31.7.11'],
+  ['client', '2001:db8::11'],
+]
+
 /**
  * The machines of test/fixtures/kube-proxy in namespaces: the node with two pods, another node with the pods of two, and a client that is the router. The client speaks to load balancers
  * from 198.51.100.7, which is in the fixture's source ranges; the other node's address is in none. Each endpoint answers with its address and whom it sees.
  */
 export class KubeProxyWorld {
   readonly #prefix = `weft-t${process.pid}-oracle`
-  readonly #closers: (() => void)[] = []
+  readonly #closers: (() => unknown)[] = []
   readonly #namespaces = new Map<Host, NetworkNamespace>()
 
   name = (host: Host): string => `${this.#prefix}-${host}`
@@ -37,7 +48,7 @@ export class KubeProxyWorld {
   async up(): Promise<void> {
     for (const host of hosts) {
       await createNetns(this.name(host))
-      this.#closers.push(() => void deleteNetns(this.name(host)))
+      this.#closers.push(() => deleteNetns(this.name(host)))
       this.#namespaces.set(host, NetworkNamespace.named(this.name(host)))
       // Link-local addresses too are there at once, so that neighbours are found by the first packet.
       this.#sysctl(host, 'net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0')
@@ -45,10 +56,11 @@ export class KubeProxyWorld {
     this.#links()
     this.#addresses()
     for (const [host, address, ports] of served) for (const port of ports) await this.#serve(host, address, port)
+    for (const [from, to] of links) while ((await this.tcp(from, to, 1)) === 'TIMEOUT');
   }
 
   async down(): Promise<void> {
-    for (const close of this.#closers.splice(0).reverse()) close()
+    for (const close of this.#closers.splice(0).reverse()) await close()
     for (const namespace of this.#namespaces.values()) namespace.close()
   }
 
@@ -60,10 +72,15 @@ export class KubeProxyWorld {
     return new Promise((resolve) => {
       let text = ''
       const socket: Socket = connectTcp(this.namespace(from), { address, port })
-      socket.setTimeout(waitMs, () => socket.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })))
+      const stop = afterSilence(waitMs, () =>
+        socket.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })),
+      )
       socket.on('data', (chunk) => (text += chunk.toString()))
       socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-      socket.on('close', () => resolve(text))
+      socket.on('close', () => {
+        stop()
+        resolve(text)
+      })
     })
   }
 
@@ -72,7 +89,10 @@ export class KubeProxyWorld {
     const text = await new Promise<string>((resolve) => {
       socket.once('message', (message) => resolve(message.toString()))
       socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-      setTimeout(() => resolve('TIMEOUT'), waitMs).unref()
+      socket.once(
+        'close',
+        afterSilence(waitMs, () => resolve('TIMEOUT')),
+      )
       socket.send('hello', port, address)
     })
     socket.close()

@@ -6,6 +6,22 @@ import { NodeFacts } from '../../src/proxy/node-facts.ts'
 import { makeServiceView } from '../../src/proxy/view.ts'
 import { noRoot } from './world.ts'
 
+/** Whether the kernel has such devices, as a module perhaps. */
+function kernelHas(kind: string): boolean {
+  if (noRoot) return false
+  const netns = `weft-t${process.pid}-has`
+  execFileSync('ip', ['netns', 'add', netns])
+  try {
+    execFileSync('ip', ['-n', netns, 'link', 'add', 'one', 'type', ...kind.split(' ')], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  } finally {
+    execFileSync('ip', ['netns', 'del', netns])
+  }
+}
+const geneve = 'geneve id 7 remote 192.0.2.9 dstport 6081'
+
 describe.skipIf(noRoot)(`facts of a node${noRoot ? ` (${noRoot})` : ''}`, () => {
   const name = `weft-t${process.pid}-facts`
   const ip = (...args: string[]) => execFileSync('ip', ['-n', name, ...args])
@@ -55,5 +71,32 @@ describe.skipIf(noRoot)(`facts of a node${noRoot ? ` (${noRoot})` : ''}`, () => 
     ip('addr', 'del', '192.0.2.2/24', 'dev', 'eth0')
     await expect.poll(() => view.facts.get('gateway 192.0.2.1')).toBeUndefined()
     await expect.poll(() => view.facts.get('address 192.0.2.2 eth0')).toBeUndefined()
+  })
+
+  it('follow the pod network that comes after the start, and goes', async () => {
+    ip('link', 'add', 'flannel.1', 'type', 'vxlan', 'id', '1', 'dstport', '8472', 'dev', 'eth0', 'nolearning')
+    const key = 'tunnel flannel.1 8472'
+    await expect
+      .poll(() => view.facts.get(key))
+      .toEqual({ kind: 'tunnel', device: 'flannel.1', of: 'vxlan', port: 8472 })
+    ip('link', 'del', 'flannel.1')
+    await expect.poll(() => view.facts.get(key)).toBeUndefined()
+  })
+
+  it.skipIf(!kernelHas(geneve))('follow geneve, where the kernel has it', async () => {
+    ip('link', 'add', 'genev_sys_6081', 'type', ...geneve.split(' '))
+    await expect.poll(() => view.facts.get('tunnel genev_sys_6081 6081')).toMatchObject({ of: 'geneve', port: 6081 })
+  })
+
+  it.skipIf(!kernelHas('wireguard'))('follow WireGuard, where the kernel has it, once it listens', async () => {
+    const ofWireGuard = () =>
+      [...view.facts.values()].filter((fact) => fact.kind === 'tunnel' && fact.of === 'WireGuard')
+    ip('link', 'add', 'wg0', 'type', 'wireguard')
+    ip('link', 'set', 'wg0', 'up')
+    await expect
+      .poll(ofWireGuard)
+      .toEqual([{ kind: 'tunnel', device: 'wg0', of: 'WireGuard', port: expect.any(Number) }])
+    ip('link', 'del', 'wg0')
+    await expect.poll(ofWireGuard).toEqual([])
   })
 })

@@ -8,6 +8,7 @@ import { canOwnTables } from '../../src/kernel/nftables/ownership.ts'
 import { listTables } from '../../src/kernel/nftables/ruleset.ts'
 import { connectTcp, listenTcp, udpSocket } from '../../src/kernel/sockets.ts'
 import { dnsIP, echoIP, endpointsOf, ownedProxy, ownedView, stickyIP } from './owned-agent.fixture.ts'
+import { afterSilence } from '../silence.ts'
 import { addresses, noRoot, World } from './world.ts'
 
 // Below the project, so that the process finds its packages.
@@ -52,9 +53,9 @@ describe.skipIf(noRoot)(`an agent that owns its table${noRoot ? ` (${noRoot})` :
 
   const echo = (socket: Socket, text: string): Promise<string> =>
     new Promise((resolve) => {
-      const timer = setTimeout(() => resolve('TIMEOUT'), 2000)
+      const stop = afterSilence(5000, () => resolve('TIMEOUT'))
       socket.once('data', (chunk) => {
-        clearTimeout(timer)
+        stop()
         resolve(chunk.toString())
       })
       socket.write(text)

@@ -2,6 +2,7 @@ import { KernelError } from '../../src/kernel/errors.ts'
 import type { NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { RawSocket } from '../../src/kernel/raw-socket.ts'
 import { type Family, familyOf } from '../../src/model/ip.ts'
+import { afterSilence } from '../silence.ts'
 
 /**
  * The first half of an SCTP association (RFC 9260 §5.1), by raw packets: kernels without SCTP sockets still translate it. The state cookie of the INIT ACK carries what the
@@ -113,16 +114,16 @@ let lastPort = 20_000
 const againMs = 400
 
 /** An INIT from a port of its own, sent again until something comes back: what the INIT ACK says; ECONNREFUSED for a port unreachable, TIMEOUT for nothing at all, or what is wrong with the answer. */
-export async function askSctp(ns: NetworkNamespace, address: string, port: number, waitMs = 2000): Promise<string> {
+export async function askSctp(ns: NetworkNamespace, address: string, port: number, waitMs = 5000): Promise<string> {
   const family = familyOf(address)
   const sourcePort = ++lastPort
   const tag = 0x10_0000 + sourcePort
   const icmp = ICMP[family]
   const open: { close(): void }[] = []
   const answer = new Promise<string>((resolve) => {
-    const timer = setTimeout(() => resolve('TIMEOUT'), waitMs)
+    const stop = afterSilence(waitMs, () => resolve('TIMEOUT'))
     const settle = (text: string): void => {
-      clearTimeout(timer)
+      stop()
       resolve(text)
     }
     const socket = new RawSocket(ns, family, SCTP, ({ from, payload }) => {

@@ -4,7 +4,7 @@ import type { Service, ServicePort } from '../../src/model/services.ts'
 import { nftablesProxy } from '../../src/proxy/nftables/index.ts'
 import { allSubjects } from '../../src/proxy/subjects.ts'
 import { testEndpoint, testPort, testService, testSlice, testView } from '../../src/proxy/testing.fixture.ts'
-import { addresses, type Host, noRoot, World } from './world.ts'
+import { addresses, droppedMs, type Host, noRoot, World } from './world.ts'
 
 const rounds = 40
 const [ipA, ipB] = ['10.43.0.10', '10.43.0.11'] as const
@@ -160,7 +160,7 @@ describe.skipIf(noRoot)(`what changes while it is used${noRoot ? ` (${noRoot})` 
     const change = (n: number): void => service('a', { ...loadBalancer, loadBalancerSourceRanges: ranges[n % 4] ?? [] })
     expect(await during('outside', [['203.0.113.5', 80]], change)).toEqual(['pod1'])
     service('a', { ...loadBalancer, loadBalancerSourceRanges: ['10.0.0.0/8'] })
-    await expect.poll(() => world.tcp('outside', '203.0.113.5', 80, 300)).toBe('TIMEOUT')
+    await expect.poll(() => world.tcp('outside', '203.0.113.5', 80, droppedMs)).toBe('TIMEOUT')
   })
 
   it('agents come, go, and are broken off while they build new rules beside the old', async () => {

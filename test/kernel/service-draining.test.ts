@@ -45,6 +45,6 @@ describe.skipIf(noRoot)(`a UDP endpoint that terminates${noRoot ? ` (${noRoot})`
     await running.part.reconciler.effectsIdle()
     expect(await answerer(client)).toBe('pod1')
     endpoints(testEndpoint(addresses.pod1, { ...terminating, serving: false }), testEndpoint(addresses.pod2))
-    await expect.poll(() => answerer(client), { timeout: 5000 }).toBe('pod2')
+    await expect.poll(() => answerer(client)).toBe('pod2')
   })
 })

@@ -21,6 +21,7 @@ import {
   serviceCIDRsOf,
 } from '../../src/proxy/view.ts'
 import type { FoundItem } from '../../src/reconcile/types.ts'
+import { eventually } from '../eventually.ts'
 import { Feed } from './feed.ts'
 import { OddObjects } from './odd-objects.ts'
 import { testSeed } from '../seed.ts'
@@ -70,15 +71,21 @@ describe.skipIf(noRoot)(`whatever an API says${noRoot ? ` (${noRoot})` : ''}`, (
       'route add default via 172.30.0.1 dev eth0 onlink',
     ]
     execFileSync('ip', ['-n', name, '-batch', '-'], { input: `${lines.join('\n')}\n` })
+    // The kernel adds the last routes of a link some time after it came up.
+    await eventually(() => {
+      for (const link of ['eth0', 'eth1']) {
+        expect(inNode('ip', '-6', 'route', 'show', 'table', 'local')).toContain(`multicast ff00::/8 dev ${link} `)
+      }
+    })
     inNode('nft', 'add table inet theirs; add set inet theirs services { type ipv4_addr; }')
     inNode('nft', 'add element inet theirs services { 10.43.0.10 }; add table ip weft-not')
     inNode('nft', 'add chain inet theirs forward { type filter hook forward priority 0; policy drop; }')
     inNode('nft', 'add rule inet theirs forward ct state established accept comment "theirs"')
   })
 
-  afterAll(() => {
+  afterAll(async () => {
     namespace?.close()
-    void deleteNetns(name)
+    await deleteNetns(name)
   })
 
   /** All that is not ours: rules and sets of others, addresses, routes, settings. */
@@ -209,7 +216,7 @@ describe.skipIf(noRoot)(`whatever an API says${noRoot ? ` (${noRoot})` : ''}`, (
     for (const part of running) part.stop()
     for (const feed of Object.values(feeds)) await feed.close()
     process.stdout.write(`seed ${seed}: ${unreadable} of ${sent} objects could not be read\n`)
-  }, 120_000)
+  }, 240_000)
 
   /** Promise 1, judged without the service table: nothing special is translated, no port of management at an address of a node's, nor as node port. */
   function givesNothingAway(items: readonly FoundItem[], view: ReturnType<typeof makeServiceView>): void {

@@ -41,11 +41,11 @@ describe.skipIf(noRoot)(`an agent killed while it writes${noRoot ? ` (${noRoot})
     })
   })
 
-  afterAll(() => {
+  afterAll(async () => {
     for (const child of children) child.kill('SIGKILL')
     rmSync(script, { force: true })
     namespace?.close()
-    void deleteNetns(name)
+    await deleteNetns(name)
   })
 
   async function startAgent(owner: boolean): Promise<ChildProcess> {
@@ -100,6 +100,6 @@ describe.skipIf(noRoot)(`an agent killed while it writes${noRoot ? ` (${noRoot})
       }
       await kill(await next, 'beginning', 0)
     },
-    60_000,
+    180_000,
   )
 })

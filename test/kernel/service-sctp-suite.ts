@@ -19,7 +19,6 @@ export function sctpSuite(mode: Mode): void {
     const stops: (() => void)[] = []
     beforeAll(async () => {
       await world.up()
-      await world.settled()
       for (const family of families) {
         for (const pod of ['pod1', 'pod2'] as const) stops.push(serveSctp(world.namespace(pod), family, pod, 8080))
       }

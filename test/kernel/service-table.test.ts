@@ -13,7 +13,8 @@ import { flowKey, forgetFlows } from '../../src/proxy/nftables/effects.ts'
 import { addressValue, sizeValue } from '../../src/proxy/nftables/number.ts'
 import { sizeClassOf } from '../../src/proxy/nftables/sizes.ts'
 import type { Change, Item, KnownItems } from '../../src/reconcile/types.ts'
-import { addresses, noRoot, World } from './world.ts'
+import { afterSilence } from '../silence.ts'
+import { addresses, droppedMs, noRoot, World } from './world.ts'
 
 const cluster = 'c5a8c6e0-0000-4000-8000-000000000001'
 const address = '10.43.0.10'
@@ -40,7 +41,7 @@ class Written implements KnownItems {
     this.#items.clear()
   }
 
-  serve(endpoints: readonly string[], served = true): void {
+  async serve(endpoints: readonly string[], served = true): Promise<void> {
     const wanted: Item[] = endpoints.map((ip, slot) => ({
       kind: 'endpoints',
       key: `1 . ${slot}`,
@@ -66,7 +67,7 @@ class Written implements KnownItems {
     for (const [id, item] of keys) {
       if (this.#items.get(id)?.value !== item.value) changes.push({ op: 'add', item, subject: 'default/web:' })
     }
-    this.#table.apply(changes)
+    await this.#table.apply(changes)
     this.#items.clear()
     for (const [id, item] of keys) this.#items.set(id, item)
   }
@@ -88,11 +89,11 @@ class UdpClient {
   async ask(port = 80, to: string = address): Promise<string> {
     const answer = new Promise<string>((resolve) => {
       const settle = (text: string): void => {
-        clearTimeout(timer)
+        stop()
         this.#socket.removeAllListeners()
         resolve(text.split(' ')[0] ?? '')
       }
-      const timer = setTimeout(() => settle('TIMEOUT'), 400)
+      const stop = afterSilence(droppedMs, () => settle('TIMEOUT'))
       this.#socket.once('message', (message) => settle(message.toString()))
       this.#socket.once('error', (error: NodeJS.ErrnoException) => settle(error.code ?? error.message))
     })
@@ -137,10 +138,10 @@ describe.skipIf(noRoot)(`the table of Services in the kernel${noRoot ? ` (${noRo
     it('sends the next packet of an open socket to the endpoint that took over', async () => {
       const { table, written } = make(false)
       await table.prepare()
-      written.serve([addresses.pod1])
+      await written.serve([addresses.pod1])
       const client = new UdpClient(await udpSocket(world.namespace('outside')))
       expect(await client.ask()).toBe('pod1')
-      written.serve([addresses.pod2])
+      await written.serve([addresses.pod2])
       expect(await client.ask()).toBe('pod1')
       await written.left(addresses.pod1)
       expect(await client.ask()).toBe('pod2')
@@ -151,13 +152,13 @@ describe.skipIf(noRoot)(`the table of Services in the kernel${noRoot ? ` (${noRo
     it('refuses when the last endpoint is gone, and serves the same socket when one comes', async () => {
       const { table, written } = make(false)
       await table.prepare()
-      written.serve([addresses.pod1])
+      await written.serve([addresses.pod1])
       const client = new UdpClient(await udpSocket(world.namespace('outside')))
       expect(await client.ask()).toBe('pod1')
-      written.serve([])
+      await written.serve([])
       await written.left(addresses.pod1)
       expect(await client.ask()).not.toMatch(/^pod/)
-      written.serve([addresses.pod2])
+      await written.serve([addresses.pod2])
       expect(await client.ask()).toBe('pod2')
       client.close()
     })
@@ -165,10 +166,10 @@ describe.skipIf(noRoot)(`the table of Services in the kernel${noRoot ? ` (${noRo
     it('translates the flow of a socket that sent to the address before it was a Service', async () => {
       const { table, written } = make(false)
       await table.prepare()
-      written.serve([addresses.pod1], false)
+      await written.serve([addresses.pod1], false)
       const client = new UdpClient(await udpSocket(world.namespace('outside')))
       expect(await client.ask()).toBe('TIMEOUT')
-      written.serve([addresses.pod1])
+      await written.serve([addresses.pod1])
       expect(await client.ask()).toBe('TIMEOUT')
       await written.came()
       expect(await client.ask()).toBe('pod1')
@@ -190,10 +191,10 @@ describe.skipIf(noRoot)(`the table of Services in the kernel${noRoot ? ` (${noRo
         },
       }))
       insertFlows(others, world.namespace('node'))
-      written.serve([addresses.pod1])
+      await written.serve([addresses.pod1])
       const client = new UdpClient(await udpSocket(world.namespace('outside')))
       expect(await client.ask()).toBe('pod1')
-      written.serve([addresses.pod2])
+      await written.serve([addresses.pod2])
       let longestMs = 0
       let last = performance.now()
       const beat = setInterval(() => {
@@ -225,9 +226,9 @@ describe.skipIf(noRoot)(`the table of Services in the kernel${noRoot ? ` (${noRo
     it('leaves TCP to end by itself', async () => {
       const { table, written } = make(false)
       await table.prepare()
-      written.serve([addresses.pod1])
+      await written.serve([addresses.pod1])
       const connection = await Echo.open(world)
-      written.serve([addresses.pod2])
+      await written.serve([addresses.pod2])
       await written.left(addresses.pod1)
       expect(await connection.ask('still there')).toBe('still there')
       connection.close()
@@ -294,7 +295,7 @@ describe.skipIf(noRoot)(`the table of Services in the kernel${noRoot ? ` (${noRo
       context.skip(!canOwn, 'this kernel has no tables that outlive their owner')
       const { table, written } = make(true)
       expect(await table.prepare()).toBe('lost')
-      written.serve([addresses.pod1])
+      await written.serve([addresses.pod1])
       expect(table.protection).toBe('owned')
       const connection = await Echo.open(world)
       world.nft('flush', 'ruleset')
@@ -304,7 +305,7 @@ describe.skipIf(noRoot)(`the table of Services in the kernel${noRoot ? ` (${noRo
       expect(await connection.ask('hello')).toBe('hello')
       expect(await world.tcp('outside', address, 80)).toBe('pod1 10.42.0.1')
       expect(await table.prepare()).toBe('kept')
-      written.serve([addresses.pod2])
+      await written.serve([addresses.pod2])
       connection.close()
     })
 
@@ -312,7 +313,7 @@ describe.skipIf(noRoot)(`the table of Services in the kernel${noRoot ? ` (${noRo
       context.skip(!canOwn, 'this kernel has no tables that outlive their owner')
       const first = make(true)
       await first.table.prepare()
-      first.written.serve([addresses.pod1])
+      await first.written.serve([addresses.pod1])
       const connection = await Echo.open(world)
       // What the kernel does for a process that is killed.
       first.table.close()
@@ -355,7 +356,7 @@ describe.skipIf(noRoot)(`the table of Services in the kernel${noRoot ? ` (${noRo
         if (anchor.hold([kind]) === 'none') return
         const { table, written } = make(false)
         await table.prepare()
-        written.serve([addresses.pod1])
+        await written.serve([addresses.pod1])
         const connection = await Echo.open(world)
         world.nft('flush', 'ruleset')
         expect(names()).not.toContain('weft')
@@ -405,9 +406,9 @@ class Echo {
 
   async ask(text: string): Promise<string> {
     return await new Promise((resolve) => {
-      const timer = setTimeout(() => resolve('TIMEOUT'), 2000)
+      const stop = afterSilence(2000, () => resolve('TIMEOUT'))
       this.#socket.once('data', (chunk) => {
-        clearTimeout(timer)
+        stop()
         resolve(chunk.toString())
       })
       this.#socket.write(text)

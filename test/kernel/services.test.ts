@@ -6,7 +6,7 @@ import { parseCIDR } from '../../src/model/ip.ts'
 import type { Service, ServicePort } from '../../src/model/services.ts'
 import { nftablesProxy } from '../../src/proxy/nftables/index.ts'
 import type { ServiceView } from '../../src/proxy/view.ts'
-import { addresses, type Host, noRoot, World } from './world.ts'
+import { addresses, droppedMs, type Host, noRoot, World } from './world.ts'
 
 const cluster = 'c5a8c6e0-0000-4000-8000-000000000001'
 const cidr = (text: string) => [parseCIDR(text) as NonNullable<ReturnType<typeof parseCIDR>>]
@@ -139,15 +139,15 @@ describe.skipIf(noRoot)(`Services in nftables, with real packets${noRoot ? ` (${
     expect(await world.tcp('pod2', '10.43.0.15', 80)).toBe(`pod1 ${addresses.pod2}`)
     endpoints(view, 'local', [addresses.pod1], 'TCP', 'n2')
     await settle('local')
-    expect(await world.tcp('outside', addresses.node, 30082)).toBe('TIMEOUT')
-    expect(await world.tcp('pod2', '10.43.0.15', 80)).toBe('TIMEOUT')
+    expect(await world.tcp('outside', addresses.node, 30082, droppedMs)).toBe('TIMEOUT')
+    expect(await world.tcp('pod2', '10.43.0.15', 80, droppedMs)).toBe('TIMEOUT')
     // From a pod and from the node itself a node port leads to all endpoints.
     expect(await world.tcp('pod2', addresses.node, 30082)).toBe(`pod1 ${addresses.pod2}`)
     expect(await world.tcp('node', addresses.node, 30082)).toBe('pod1 10.42.0.1')
   })
 
   it('gives no UDP answer without endpoints, and serves as soon as there is one', async () => {
-    expect(['TIMEOUT', 'ECONNREFUSED', 'EPERM']).toContain(await world.udp('pod1', '10.43.0.14', 53, 300))
+    expect(['TIMEOUT', 'ECONNREFUSED', 'EPERM']).toContain(await world.udp('pod1', '10.43.0.14', 53, droppedMs))
     endpoints(view, 'quiet', [addresses.pod2], 'UDP')
     await settle('quiet')
     expect(await world.udp('pod1', '10.43.0.14', 53)).toBe(`pod2 ${addresses.pod1}`)
@@ -204,7 +204,7 @@ describe.skipIf(noRoot)(`Services in nftables, with real packets${noRoot ? ` (${
     await proxy.start()
     expect(proxy.reconciler.status()).toMatchObject({ synced: true, transactions: 1 })
     expect(await world.tcp('pod2', '10.43.0.20', 80)).toBe(`pod1 ${addresses.pod2}`)
-    expect(await world.tcp('pod2', '10.43.0.13', 80)).not.toContain('pod1')
+    expect(await world.tcp('pod2', '10.43.0.13', 80, droppedMs)).not.toContain('pod1')
   })
 
   it.each<[string, string[]]>([

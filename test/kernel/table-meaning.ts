@@ -36,10 +36,15 @@ const numbered = new Set(['lists', 'local_lists', 'endpoints', 'sticky_slots', '
 /** What a table does, whatever numbers and slots it has: for each address where it leads, and all that has no number as it is. */
 export function meaningOf(items: Items): string[] {
   const lines: string[] = []
+  const owners = ownersOf(items)
   for (const [id, { kind, value, subject, note = '' }] of items) {
     // A list may wait for an address that an older Service has.
     if (kind === 'lists' || kind === 'local_lists') lines.push(`${kind} ${subject} ${note}`)
     if (numbered.has(kind)) continue
+    if (kind === 'lb_sources') {
+      lines.push(sourceLine(id, owners))
+      continue
+    }
     if (kind !== 'services' && kind !== 'nodeports') lines.push(`${id} ${value}`)
     else {
       const ends = [interpret(items, id, 'inside'), interpret(items, id, 'outside')]
@@ -48,6 +53,22 @@ export function meaningOf(items: Items): string[] {
     }
   }
   return lines.sort()
+}
+
+/** Whose list each number is. */
+function ownersOf(items: Items): Map<number, string> {
+  const owners = new Map<number, string>()
+  for (const { kind, key, value, subject, note = '' } of items.values()) {
+    if (kind === 'lists') owners.set(Number(key), `${subject} ${note}`)
+    if (kind === 'local_lists') owners.set(listOf(value), `${subject} ${note}`)
+  }
+  return owners
+}
+
+/** A prefix that is let in, by whose list and length its number says. */
+function sourceLine(id: string, owners: ReadonlyMap<number, string>): string {
+  const [, number = '', , address = ''] = id.split(' ')
+  return `lb_sources ${owners.get(listOf(number))} /${(Number(number) >>> 20) & 0xff} ${address}`
 }
 
 /** Elements that nothing leads to, and numbers that two have. */

@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { type Family, families, familyOf } from '../../src/model/ip.ts'
 import { createNetns, deleteNetns, NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { connectTcp, listenTcp, udpSocket } from '../../src/kernel/sockets.ts'
+import { afterSilence } from '../silence.ts'
 
 /** Why tests with namespaces cannot run here; undefined where they can. Shown beside the names of the skipped tests. */
 export const noRoot: string | undefined = process.getuid?.() === 0 ? undefined : 'needs root for network namespaces'
@@ -55,6 +56,11 @@ export interface UdpClient {
   close(): void
 }
 
+/** Longer than a connection takes whose first two packets got lost. */
+const answerMs = 5000
+/** How long nobody may answer for a packet to count as dropped. */
+export const droppedMs = 500
+
 const lengths = { IPv4: 24, IPv6: 64 } as const
 const pods = ['pod1', 'pod2', 'pod3'] as const
 
@@ -64,7 +70,7 @@ const pods = ['pod1', 'pod2', 'pod3'] as const
  */
 export class World {
   readonly #prefix: string
-  readonly #closers: (() => void)[] = []
+  readonly #closers: (() => unknown)[] = []
   readonly #namespaces = new Map<Host, NetworkNamespace>()
 
   constructor(name: string) {
@@ -77,8 +83,10 @@ export class World {
   async up(): Promise<void> {
     for (const host of Object.keys(addresses) as Host[]) {
       await createNetns(this.name(host))
-      this.#closers.push(() => void deleteNetns(this.name(host)))
+      this.#closers.push(() => deleteNetns(this.name(host)))
       this.#namespaces.set(host, NetworkNamespace.named(this.name(host)))
+      // Link-local addresses are there at once, and not when nobody was found to have the same (RFC 4862 §5.4): until then first packets get lost.
+      this.#sysctl(host, 'net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0')
     }
     this.#ip('node', [
       'link set lo up',
@@ -94,29 +102,36 @@ export class World {
     ])
     for (const host of ['outside', ...pods] as const) this.#ip(host, ['link set lo up', 'link set eth0 up'])
     for (const family of families) this.#address(family)
-    const sysctls = [
+    this.#sysctl(
+      'node',
       'net.ipv4.ip_forward=1',
       'net.ipv4.conf.all.send_redirects=0',
       'net.ipv4.conf.eth0.send_redirects=0',
       'net.bridge.bridge-nf-call-iptables=1',
       'net.bridge.bridge-nf-call-ip6tables=1',
       'net.ipv6.conf.all.forwarding=1',
-    ]
-    execFileSync('ip', ['netns', 'exec', this.name('node'), 'sysctl', '-q', '-w', ...sysctls])
+    )
     for (const pod of ['pod1', 'pod2'] as const) await this.#serve(pod)
+    await this.#carries()
   }
 
   async down(): Promise<void> {
-    for (const close of this.#closers.splice(0).reverse()) close()
+    for (const close of this.#closers.splice(0).reverse()) await close()
     for (const namespace of this.#namespaces.values()) namespace.close()
   }
 
-  /** When no link-local address is tentative any longer (RFC 4862 §5.4): until then some of the first IPv6 packets get lost, which matters to who does not send again. */
-  async settled(): Promise<void> {
-    const tentative = (host: Host): string =>
-      execFileSync('ip', ['-n', this.name(host), '-6', 'addr', 'show', 'tentative'], { encoding: 'utf8' })
-    for (const host of Object.keys(addresses) as Host[]) {
-      while (tentative(host) !== '') await new Promise((resolve) => setTimeout(resolve, 50))
+  /** When every link carries packets (the kernel gives it its queue some time after it came up) and neighbours are found: what is sent before may be lost. */
+  async #carries(): Promise<void> {
+    const links: [Host, Host][] = [
+      ...pods.map((pod): [Host, Host] => ['node', pod]),
+      ['pod3', 'pod1'],
+      ['pod3', 'pod2'],
+    ]
+    for (const { hosts } of Object.values(plans)) {
+      for (const [from, to] of [...links, ['outside', 'node']] as const) {
+        // A refusal is an answer.
+        while ((await this.tcp(from, hosts[to], 8080, droppedMs)) === 'TIMEOUT');
+      }
     }
   }
 
@@ -125,23 +140,31 @@ export class World {
   }
 
   /** Who answered, and whom it saw, e.g. `pod1 172.30.0.11`; or the error's code. */
-  tcp(from: Host, address: string, port: number, waitMs = 2000): Promise<string> {
+  tcp(from: Host, address: string, port: number, waitMs = answerMs): Promise<string> {
     return new Promise((resolve) => {
       let text = ''
       const socket: Socket = connectTcp(this.namespace(from), { address, port })
-      socket.setTimeout(waitMs, () => socket.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })))
+      const stop = afterSilence(waitMs, () =>
+        socket.destroy(Object.assign(new Error('no answer'), { code: 'TIMEOUT' })),
+      )
       socket.on('data', (chunk) => (text += chunk.toString()))
       socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-      socket.on('close', () => resolve(text))
+      socket.on('close', () => {
+        stop()
+        resolve(text)
+      })
     })
   }
 
-  async udp(from: Host, address: string, port: number, waitMs = 1000): Promise<string> {
+  async udp(from: Host, address: string, port: number, waitMs = answerMs): Promise<string> {
     const socket = await udpSocket(this.namespace(from), { address: any[familyOf(address)] })
     const answer = new Promise<string>((resolve) => {
       socket.once('message', (message) => resolve(message.toString()))
       socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-      setTimeout(() => resolve('TIMEOUT'), waitMs)
+      socket.once(
+        'close',
+        afterSilence(waitMs, () => resolve('TIMEOUT')),
+      )
     })
     socket.send('hello', port, address)
     const text = await answer
@@ -152,16 +175,16 @@ export class World {
   /** A client that goes on asking from one port. */
   async udpClient(from: Host, family: Family): Promise<UdpClient> {
     const socket = await udpSocket(this.namespace(from), { address: any[family] })
-    const ask = (address: string, port: number, waitMs = 1000): Promise<string> =>
+    const ask = (address: string, port: number, waitMs = answerMs): Promise<string> =>
       new Promise((resolve) => {
         const done = (text: string): void => {
-          clearTimeout(timer)
-          socket.removeAllListeners('message')
+          stop()
+          socket.removeAllListeners()
           resolve(text)
         }
-        const timer = setTimeout(() => done('TIMEOUT'), waitMs)
+        const stop = afterSilence(waitMs, () => done('TIMEOUT'))
         socket.once('message', (message) => done(message.toString()))
-        socket.on('error', (error: NodeJS.ErrnoException) => done(error.code ?? error.message))
+        socket.once('error', (error: NodeJS.ErrnoException) => done(error.code ?? error.message))
         socket.send('hello', port, address)
       })
     return { ask, close: () => void socket.close() }
@@ -202,6 +225,10 @@ export class World {
         udp.close()
       })
     }
+  }
+
+  #sysctl(host: Host, ...settings: string[]): void {
+    execFileSync('ip', ['netns', 'exec', this.name(host), 'sysctl', '-q', '-w', ...settings])
   }
 
   #ip(host: Host, lines: string[]): void {

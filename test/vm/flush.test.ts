@@ -7,6 +7,7 @@ import { listTables } from '../../src/kernel/nftables/ruleset.ts'
 import { connectTcp, listenTcp } from '../../src/kernel/sockets.ts'
 import { echoIP, endpointsOf, ownedProxy, ownedView } from '../kernel/owned-agent.fixture.ts'
 import { addresses, noRoot, World } from '../kernel/world.ts'
+import { afterSilence } from '../silence.ts'
 import { listening } from './listening.ts'
 
 /** Where no table can be owned for good (before Linux 6.9), the agent's is a plain one, which anybody's flush removes: what holds translated connections then. */
@@ -43,10 +44,10 @@ describe.skipIf(noRoot)(`a foreign flush where tables have no owner${noRoot ? ` 
   }
   const echo = (socket: Socket, text: string): Promise<string> =>
     new Promise((resolve) => {
-      const timer = setTimeout(() => resolve('nothing'), 3000)
+      const stop = afterSilence(3000, () => resolve('nothing'))
       socket.once('close', () => resolve('closed'))
       socket.once('data', (chunk) => {
-        clearTimeout(timer)
+        stop()
         resolve(chunk.toString())
       })
       socket.write(text)

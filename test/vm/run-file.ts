@@ -15,9 +15,6 @@ export interface VmResult {
   message: string
 }
 
-/** Emulation makes user code ten times slower. */
-const patience = 3
-
 interface RunnerOptions {
   root: string
   only: string | undefined
@@ -43,8 +40,9 @@ class Runner implements VitestRunner {
       sequence: { seed: 0, hooks: 'stack', setupFiles: 'list' },
       chaiConfig: undefined,
       maxConcurrency: 1,
-      testTimeout: 30_000 * patience,
-      hookTimeout: 120_000,
+      // Ends what hangs: emulation makes user code ten times slower.
+      testTimeout: 240_000,
+      hookTimeout: 240_000,
       retry: 0,
       includeTaskLocation: undefined,
       tags: [],

@@ -63,7 +63,7 @@ function pollOf(read: () => unknown, options: Waiting | undefined, negated: bool
 }
 
 async function waitFor<T>(attempt: () => T | Promise<T>, options: Waiting | number = {}): Promise<T> {
-  const { interval = 50, timeout = 1000 } = typeof options === 'number' ? { timeout: options } : options
+  const { interval = 50, timeout = 100_000 } = typeof options === 'number' ? { timeout: options } : options
   const until = performance.now() + timeout
   for (;;) {
     try {
