@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { WeftError } from '../model/error.ts'
+import { labEnvironment } from './environment.ts'
 import { labFiles } from './files.ts'
 import { checkMachine } from './machine-requirements.ts'
 import { readManifests } from './manifests.ts'
@@ -82,6 +83,7 @@ function spawnSupervisor({ name, program }: StartOptions): ChildProcess {
   const supervisor = spawn('sh', ['-c', 'echo $$ >"$0" && exec "$@"', cgroupProcs(name), ...supervise], {
     // A session of its own: Ctrl-C in the terminal is for the command that follows, not for the lab.
     detached: true,
+    env: labEnvironment(process.env),
     stdio: ['ignore', log, log, 'pipe'],
   })
   closeSync(log)
