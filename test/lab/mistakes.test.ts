@@ -78,7 +78,7 @@ const aManifest: Mistake[] = [
 ]
 
 const anOption: Mistake[] = [
-  { what: '--nodes 0', args: ['lab', 'up', '--nodes', '0'], code: 2, words: ['--nodes', 'whole number'] },
+  { what: '--nodes 0', args: ['lab', 'up', '--nodes', '0'], code: 2, words: ['--nodes', '0 nodes', 'from 1 to 100'] },
   { what: '--nodes 1000', args: ['lab', 'up', '--nodes', '1000'], code: 2, words: ['1000 nodes', 'from 1 to 100'] },
   { what: 'a name that cannot be', args: up('--name', 'My_Lab'), code: 2, words: ['"My_Lab"', 'e.g. "demo"'] },
   { what: 'an unknown option', args: up('--node', '3'), code: 2, words: ["'--node'", 'did you mean --nodes?'] },
