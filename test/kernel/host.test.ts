@@ -18,7 +18,9 @@ describe.skipIf(noRoot)(`what Services need of the host${noRoot ? ` (${noRoot})`
   let nowMs = 1_000_000
   const make = () => {
     const families = fixedFamilies('IPv4', 'IPv6')
-    return proxyHost({ families, clusterCIDRs, namespace: world.namespace('node'), now: () => nowMs })
+    // No jitter: when a repair comes is the same each time.
+    const clock = { now: () => nowMs, random: () => 1 }
+    return proxyHost({ families, clusterCIDRs, namespace: world.namespace('node'), ...clock })
   }
   const started = async (): Promise<ReturnType<typeof make>> => {
     const host = make()

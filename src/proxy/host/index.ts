@@ -21,6 +21,8 @@ export interface ProxyHostOptions {
   log?: NonNullable<ReconcilerOptions['log']>
   /** Milliseconds since the epoch. */
   now?: () => number
+  /** From 0 to 1, for the jitter of what is put off; Math.random if absent. */
+  random?: () => number
 }
 
 /** The part, put together: what Services need of the host, set where possible, else told as a failure with its remedy; and watched. */
@@ -33,7 +35,7 @@ export interface ProxyHost {
 }
 
 export function proxyHost(options: ProxyHostOptions): ProxyHost {
-  const { families, clusterCIDRs, sysctls = new Map<string, string>(), namespace, log, now } = options
+  const { families, clusterCIDRs, sysctls = new Map<string, string>(), namespace, log, now, random } = options
   const chains = new Map<string, FirewallChain>()
   const view: HostView = {
     families: families.served,
@@ -61,6 +63,7 @@ export function proxyHost(options: ProxyHostOptions): ProxyHost {
     target,
     ...(log !== undefined && { log }),
     ...(now !== undefined && { now }),
+    ...(random !== undefined && { random }),
   })
   return {
     reconciler,
