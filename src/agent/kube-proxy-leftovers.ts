@@ -1,5 +1,6 @@
 import { isNotFound } from '../kernel/errors.ts'
-import { type IptablesTable, restoreTable, runCommand, saveTable } from '../kernel/iptables-save.ts'
+import { bundledWithK3s, runInstalled } from '../kernel/installed.ts'
+import { type IptablesTable, restoreTable, saveTable } from '../kernel/iptables-save.ts'
 import { listeningPorts } from '../kernel/listeners.ts'
 import { tableNames } from '../kernel/names.ts'
 import type { NetworkNamespace } from '../kernel/network-namespace.ts'
@@ -114,15 +115,15 @@ function* removeIPVS(dryRun: boolean, namespace: NetworkNamespace | undefined): 
   }
   if (device) yield `link ${ipvsDevice} with its addresses`
   const sets = ownSets(namespace)
-  if (!dryRun)
-    for (const name of sets) runCommand(['ipset'], ['destroy', name], { ...(namespace && { ns: namespace }) })
+  if (!dryRun) for (const name of sets) ipset(['destroy', name], namespace)
   if (sets.length > 0) yield `sets of ipset (${sets.length}): ${sets.join(', ')}`
 }
 
+const ipset = (args: readonly string[], ns: NetworkNamespace | undefined): string | undefined =>
+  runInstalled(['ipset'], args, { timeoutMs: 10_000, alsoIn: bundledWithK3s, ns })
+
 const ownSets = (namespace: NetworkNamespace | undefined): string[] =>
-  (runCommand(['ipset'], ['list', '-n'], { ...(namespace && { ns: namespace }) }) ?? '')
-    .split('\n')
-    .filter((name) => ownSet.test(name))
+  (ipset(['list', '-n'], namespace) ?? '').split('\n').filter((name) => ownSet.test(name))
 
 /** Virtual servers that are left, whose ever they are: ours there are none of. */
 export function virtualServers(namespace?: NetworkNamespace): number {

@@ -1,5 +1,4 @@
-import { spawnSync } from 'node:child_process'
-import { errnoFromText, KernelError } from './errors.ts'
+import { runInstalled } from './installed.ts'
 import type { NetworkNamespace } from './network-namespace.ts'
 
 /** Which table: iptables keeps one in nf_tables and, by its legacy command, another beside it. */
@@ -18,15 +17,5 @@ const binaries: Readonly<Record<IptablesCommand, readonly string[]>> = {
  * @throws KernelError with what the command said
  */
 export function iptables(command: IptablesCommand, args: readonly string[], ns?: NetworkNamespace): string | undefined {
-  for (const binary of binaries[command]) {
-    const call = () => spawnSync(binary, ['-w', '3', ...args], { encoding: 'utf8', timeout: 10_000 })
-    const result = ns ? ns.run(call) : call()
-    const error: NodeJS.ErrnoException | undefined = result.error
-    if (error?.code === 'ENOENT') continue
-    if (error) throw error
-    if (result.status === 0) return result.stdout
-    const text = result.stderr.trim()
-    throw new KernelError({ errno: errnoFromText(text), operation: `${binary} ${args.join(' ')}`, text })
-  }
-  return undefined
+  return runInstalled(binaries[command], ['-w', '3', ...args], { timeoutMs: 10_000, ns })
 }
