@@ -133,7 +133,7 @@ describe.skipIf(noMachine)(
     })
 
     it('after Ctrl-C on the terminal, where it stayed until then', async () => {
-      const terminal = machine.startScript('exec script -qec "$*" /dev/null', [process.execPath, weft, ...up('one')])
+      const terminal = machine.startScript('exec script -qec "exec $*" /dev/null', [process.execPath, weft, ...up('one')])
       await eventually(() => expect(terminal.output).toContain('Ctrl-C here ends the lab'))
       terminal.type('\u0003')
       const { code, output } = await terminal.ended
@@ -142,13 +142,13 @@ describe.skipIf(noMachine)(
     })
 
     it('after its terminal was closed', async () => {
-      const terminal = machine.startScript('exec script -qec "$*" /dev/null', [process.execPath, weft, ...up('one')])
+      const terminal = machine.startScript('exec script -qec "exec $*" /dev/null', [process.execPath, weft, ...up('one')])
       await eventually(() => expect(terminal.output).toContain('Ctrl-C here ends the lab'))
       await terminal.signal('KILL')
     })
 
     it('after Ctrl-C during the verification, on a terminal or not', async () => {
-      for (const script of ['exec "$@"', 'exec script -qec "$*" /dev/null']) {
+      for (const script of ['exec "$@"', 'exec script -qec "exec $*" /dev/null']) {
         const running = machine.startScript(script, [process.execPath, weft, ...up('one', 1, '/etc/unheard.yaml')])
         await eventually(() => expect(running.output).toContain('did not hold'))
         if (script.includes('script')) running.type('\u0003')
