@@ -133,7 +133,11 @@ describe.skipIf(noMachine)(
     })
 
     it('after Ctrl-C on the terminal, where it stayed until then', async () => {
-      const terminal = machine.startScript('exec script -qec "exec $*" /dev/null', [process.execPath, weft, ...up('one')])
+      const terminal = machine.startScript('exec script -qec "exec $*" /dev/null', [
+        process.execPath,
+        weft,
+        ...up('one'),
+      ])
       await eventually(() => expect(terminal.output).toContain('Ctrl-C here ends the lab'))
       terminal.type('\u0003')
       const { code, output } = await terminal.ended
@@ -142,7 +146,11 @@ describe.skipIf(noMachine)(
     })
 
     it('after its terminal was closed', async () => {
-      const terminal = machine.startScript('exec script -qec "exec $*" /dev/null', [process.execPath, weft, ...up('one')])
+      const terminal = machine.startScript('exec script -qec "exec $*" /dev/null', [
+        process.execPath,
+        weft,
+        ...up('one'),
+      ])
       await eventually(() => expect(terminal.output).toContain('Ctrl-C here ends the lab'))
       await terminal.signal('KILL')
     })
