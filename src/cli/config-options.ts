@@ -2,7 +2,7 @@ import { Option } from 'commander'
 import { type Flag, type FlagTable, supportedChoices } from '../config/flag.ts'
 
 /** `cluster-cidr` as commander calls the option's value, `clusterCidr`. */
-export const attributeOf = (name: string): string =>
+const attributeOf = (name: string): string =>
   name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
 /** What commander found of a table's flags, by their names. */

@@ -15,7 +15,8 @@ export async function printChanges(changes: readonly Change[], nothing: string, 
   const planned = changes.map(plannedChange)
   if (format === 'json' || format === 'yaml') await print(planned, { format, kind: 'Change', columns: [] })
   else if (planned.length > 0) process.stdout.write(formatTable(byKey(planned), columns, format === 'wide'))
-  say(planned.length === 0 ? nothing : `${planned.length} changes; nothing was written`)
+  const count = planned.length === 1 ? '1 change' : `${planned.length} changes`
+  say(planned.length === 0 ? nothing : `${count}; nothing was written`)
 }
 
 const plannedChange = ({ op, item: { kind, key, value }, subject }: Change): PlannedChange => ({

@@ -219,6 +219,9 @@ function addStatus(program: Command, done: (exitCode: number) => void): void {
     .description('whether the kernel is what the API says, what others changed, and what is refused and why')
     .option('--name <lab>', 'ask the agents of this lab instead of the one on this machine')
     .option('--node <node>', 'only this node of the lab')
+    .addOption(
+      new Option('--run-dir <dir>', 'what the agent was given as its --run-dir').default(agentFlags['run-dir'].default),
+    )
     .addOption(outputOption())
   addExamples(status, ['weft status', 'weft status --name lab', 'weft status --name lab --node node1 -o yaml'])
   runs(status, () => import('./status.ts'), done)

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { askStatus } from '../daemon/ask-status.ts'
 import { type AgentStatus, socketName } from '../daemon/status-server.ts'
 import { labFiles } from '../lab/files.ts'
@@ -15,12 +15,13 @@ import { formatFindings } from './status-findings.ts'
 interface Options {
   name?: string
   node?: string
+  runDir: string
   output: OutputFormat
 }
 
 /** `weft status`: exits with 3 where an agent or a controller is not in sync, cannot follow the API, or is not there. */
 export async function run(options: Options): Promise<number> {
-  const asked = options.name === undefined ? onThisMachine() : inLab(options.name, options.node)
+  const asked = options.name === undefined ? onThisMachine(options.runDir) : inLab(options.name, options.node)
   const settled = await Promise.allSettled(asked.map(({ who, path }) => askStatus(path, who)))
   const answers = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   const silent = asked.flatMap((one, index) => {
@@ -44,10 +45,10 @@ export async function run(options: Options): Promise<number> {
 const isWell = ({ ready, api }: AgentStatus): boolean => ready && Object.keys(api.failing).length === 0
 
 /** The agent, and a controller where one has ever run: its socket is left behind when it is killed. */
-function onThisMachine(): Asked[] {
+function onThisMachine(runDir: string): Asked[] {
   const who = hostname()
-  const controller: Asked = { who, role: 'controller', path: join(dirname(agentSocketPath), socketName('controller')) }
-  const agent: Asked = { who, role: 'agent', path: agentSocketPath }
+  const controller: Asked = { who, role: 'controller', path: join(runDir, socketName('controller')) }
+  const agent: Asked = { who, role: 'agent', path: join(runDir, socketName('agent')) }
   if (!existsSync(controller.path)) return [agent]
   return existsSync(agent.path) ? [agent, controller] : [controller]
 }
@@ -123,10 +124,14 @@ function age(ms: number): string {
   return seconds < 7200 ? `${Math.round(seconds / 60)}m ago` : `${Math.round(seconds / 3600)}h ago`
 }
 
+const waiting =
+  "nothing is written before the API has told all there is; what the agent waits for stands in its log ('journalctl -u weft')"
+
 /** What fails at the moment, and who leads where the one that was asked does not. */
 function sayFailures(answers: readonly AgentStatus[]): void {
   for (const { node, role, leader, api, parts } of answers) {
     const who = role === 'controller' ? 'controller' : node
+    if (role === 'agent' && parts.length === 0) say(`${who}: ${waiting}`)
     if (leader !== undefined && !leader.leading) say(`${who}: ${leader.identity || 'nobody yet'} leads`)
     for (const [resource, message] of Object.entries(api.failing))
       say(`${who}: cannot list or watch ${resource}: ${message}`)

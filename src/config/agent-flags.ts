@@ -4,15 +4,14 @@ import { atMostTwo } from './ranges.ts'
 import { parseCIDR } from '../model/ip.ts'
 
 /** Values of --flannel-backend that this version has, as K3s names them. */
-export const flannelBackends = ['none', 'host-gw'] as const
+const flannelBackends = ['none', 'host-gw'] as const
 export type FlannelBackend = (typeof flannelBackends)[number]
 
 /** Those that K3s has besides. */
 const otherFlannelBackends = ['vxlan', 'wireguard-native'] as const
 
 /** How pods are told from others, as kube-proxy names it (detectLocalMode). */
-export const detectLocalModes = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const
-export type DetectLocalMode = (typeof detectLocalModes)[number]
+const detectLocalModes = ['ClusterCIDR', 'NodeCIDR', 'BridgeInterface', 'InterfaceNamePrefix'] as const
 
 const modes = ['nftables', 'iptables', 'ipvs'] as const
 
@@ -72,7 +71,7 @@ export const agentFlags = {
     type: 'string',
     default: '/run/weft',
     of: ['weft'],
-    help: 'where the lock and the status socket live',
+    help: 'where the status socket lives',
   }),
   'cluster-cidr': flag({
     type: 'cidrs',

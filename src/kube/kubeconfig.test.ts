@@ -276,5 +276,9 @@ describe('tokenFromFile', () => {
     content = ''
     now = 180_000
     expect(token()).toBe('two')
+    content = 'three'
+    // The clock is set back.
+    now = -86_400_000
+    expect(token()).toBe('three')
   })
 })

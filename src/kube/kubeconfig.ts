@@ -90,5 +90,7 @@ const missing = (candidates: readonly string[], explicit: boolean): WeftError =>
     code: 'KUBECONFIG_MISSING',
     fault: 'user',
     where: candidates.join(', '),
-    remedy: 'name a file with --kubeconfig or $KUBECONFIG (K3s writes /etc/rancher/k3s/k3s.yaml)',
+    remedy: explicit
+      ? 'name one that is there; K3s makes its own when it starts: /etc/rancher/k3s/k3s.yaml on servers, /var/lib/rancher/k3s/agent/kubeproxy.kubeconfig on every node'
+      : 'name a file with --kubeconfig or $KUBECONFIG (K3s writes /etc/rancher/k3s/k3s.yaml)',
   })

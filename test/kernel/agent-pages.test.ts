@@ -2,7 +2,6 @@ import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_pro
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createNetns, deleteNetns, NetworkNamespace } from '../../src/kernel/namespaces.ts'
 import { listenTcp } from '../../src/kernel/sockets.ts'
@@ -11,6 +10,7 @@ import { ApiClient } from '../../src/kube/client.ts'
 import { loadKubeconfig } from '../../src/kube/kubeconfig.ts'
 import { resourcePath } from '../../src/kube/paths.ts'
 import { type ApiOptions, type EmbeddedApi, startApi } from '../../src/lab/api/server.ts'
+import { bundleWeft } from '../bundle.ts'
 import { eventually } from '../eventually.ts'
 import { noRoot } from './world.ts'
 
@@ -33,7 +33,18 @@ let log = ''
 
 /** Code and body, as somebody in the node's namespace gets them. */
 async function page(port: number, path: string): Promise<string> {
-  const args = ['netns', 'exec', netns, 'curl', '-s', '-w', '\n%{http_code}', `http://127.0.0.1:${port}${path}`]
+  const args = [
+    'netns',
+    'exec',
+    netns,
+    'curl',
+    '-s',
+    '--noproxy',
+    '*',
+    '-w',
+    '\n%{http_code}',
+    `http://127.0.0.1:${port}${path}`,
+  ]
   const { stdout } = await promisify(execFile)('ip', args)
   const lines = stdout.split('\n')
   return `${lines.pop()} ${lines.join('\n')}`
@@ -49,18 +60,7 @@ async function serve(options: Pick<ApiOptions, 'serviceCIDR'>): Promise<void> {
 
 async function start(): Promise<void> {
   mkdirSync(dir, { recursive: true })
-  await build({
-    entryPoints: ['src/cli/main.ts'],
-    outfile: join(dir, 'weft.mjs'),
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    packages: 'external',
-    // Loaded by labs alone, and large.
-    external: ['up', 'node', 'api', 'supervise', 'verify', 'forward'].map((name) => `./lab-${name}.ts`),
-    logLevel: 'error',
-  })
+  const weft = await bundleWeft(dir)
   await createNetns(netns)
   execFileSync('ip', ['-n', netns, 'link', 'set', 'lo', 'up'])
   await serve({})
@@ -91,7 +91,7 @@ async function start(): Promise<void> {
   )
   writeFileSync(join(dir, 'node-kubeconfig'), api.kubeconfig('https://127.0.0.1:6443'))
   const own = ['--kubeconfig', join(dir, 'node-kubeconfig'), '--node-name', 'n1', '--run-dir', join(dir, 'run')]
-  agent = spawn('ip', ['netns', 'exec', netns, process.execPath, join(dir, 'weft.mjs'), 'agent', ...own], {
+  agent = spawn('ip', ['netns', 'exec', netns, process.execPath, weft, 'agent', ...own], {
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   agent.stderr?.on('data', (chunk) => (log += String(chunk)))
