@@ -5,14 +5,14 @@ import { formatRange } from './ranges.ts'
 import { serviceEntry } from './service-table.ts'
 import type { Protocol, Service } from './services.ts'
 
-/** This node is 172.30.0.11, another 172.30.0.12; the router is .1, which is also asked for names; the API is at 172.30.0.5:7443. */
+/** This node is 172.30.0.11, another 172.30.0.12, to whose pods it is the gateway; the router is .1, which is also asked for names; the API is at 172.30.0.5:7443. */
 const infrastructure: Infrastructure = {
   serviceCIDRs: ['10.43.0.0/16', 'fd43::/112'].flatMap((text) => parseCIDR(text) ?? []),
   clusterCIDRs: ['10.42.0.0/16', 'fd42::/56'].flatMap((text) => parseCIDR(text) ?? []),
   nodeWith: (address) => ({ '172.30.0.11': 'n1', '172.30.0.12': 'n2', 'fd30::12': 'n2' })[address],
   deviceWith: (address) => (address === '192.168.7.1' ? 'eth1' : undefined),
   isBroadcast: (address) => address === '172.30.0.255',
-  isGateway: (address) => address === '172.30.0.1',
+  isGateway: (address) => ['172.30.0.1', '172.30.0.12'].includes(address),
   isNameServer: (address) => address === '172.30.0.1' || address === '9.9.9.9',
   apiPortsAt: (address) => (address === '172.30.0.5' ? [7443] : []),
   managementPorts: [

@@ -71,6 +71,7 @@ describe('decodeService', () => {
       { ip: '203.0.113.1' },
       { ip: '203.0.113.2', ipMode: 'VIP' },
       { ip: '203.0.113.3', ipMode: 'Proxy' },
+      { ip: '203.0.113.4', ipMode: 'YetToCome' },
       { hostname: 'lb.example.org' },
     )
     expect(service({ type: 'LoadBalancer' }, list)?.loadBalancerIPs).toEqual(['203.0.113.1', '203.0.113.2'])

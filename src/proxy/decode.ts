@@ -91,9 +91,10 @@ function affinitySecondsOf({ sessionAffinity, sessionAffinityConfig }: ApiServic
   return isValid ? Number(seconds) : defaultAffinitySeconds
 }
 
+/** Only what is known to be the Service itself: as kube-proxy has it, no mode but VIP, be it one that is yet to come. */
 const ingressIPs = ({ status }: ApiService): string[] =>
   (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, ipMode }) =>
-    ip !== undefined && ip !== '' && ipMode !== 'Proxy' ? [ip] : [],
+    ip !== undefined && ip !== '' && (ipMode ?? 'VIP') === 'VIP' ? [ip] : [],
   )
 
 /** Old objects may have leading zeros in an address; what is no address is left out. */

@@ -102,6 +102,10 @@ describe('the service CIDRs', () => {
     ['a gateway', (view) => view.facts.set('g', { kind: 'gateway', address: '10.96.0.1' })],
     ['a name server', (view) => view.facts.set('g', { kind: 'name-server', address: '10.96.0.1' })],
     [
+      'another network of this node',
+      (view) => view.facts.set('d', { kind: 'address', address: '10.96.7.2', device: 'eth1' }),
+    ],
+    [
       'the API',
       (view) => view.slices.set('default/kubernetes-1', testSlice('kubernetes', [testEndpoint('10.96.0.1')])),
     ],
@@ -122,11 +126,12 @@ describe('the service CIDRs', () => {
     expect(entry(both)).toEqual([['10.43.0.0/16'], ['ServiceCIDRCoversNodes']])
   })
 
-  it('are, where the name server that the node asks is a ClusterIP', () => {
+  it('are, where the name server that the node asks is a ClusterIP, and a device has it (NodeLocal DNSCache)', () => {
     const prepare = (view: ReturnType<typeof testView>) => {
       view.serviceCIDRs.set('kubernetes', cidrs('10.43.0.0/16'))
       view.services.set('default/dns', testService('dns', { clusterIPs: ['10.43.0.10'] }))
       view.facts.set('n', { kind: 'name-server', address: '10.43.0.10' })
+      view.facts.set('d', { kind: 'address', address: '10.43.0.10', device: 'nodelocaldns' })
     }
     expect(entry(prepare)).toEqual([['10.43.0.0/16'], []])
   })

@@ -90,7 +90,7 @@ export interface ServiceCIDREntry {
 
 /**
  * Only where the API's own ClusterIP shows that this is the service CIDR, or a flag left at its default would cut off whoever really has those addresses
- * (promise 1). The API says so itself where it has ServiceCIDR objects. Nor where nodes, a gateway, a name server or the API have addresses in it.
+ * (promise 1). The API says so itself where it has ServiceCIDR objects. Nor where nodes, a device of this one, a gateway, a name server or the API have addresses in it.
  */
 export function serviceCIDREntry(view: ServiceView, family: Family): ServiceCIDREntry {
   const { cidrs, refusals } = shownServiceCIDRs(view, family)
@@ -125,6 +125,10 @@ function someoneIn(view: ServiceView, cidr: CIDR): string | undefined {
     for (const fact of view.facts.byIndex(byKind, kind)) {
       if ('address' in fact && isInside(fact.address)) return `${fact.address}, a ${words[kind]} of this node`
     }
+  }
+  // Who has an address there has neighbours there, as a rule.
+  for (const fact of view.facts.byIndex(byKind, 'address')) {
+    if (fact.kind === 'address' && isInside(fact.address)) return `${fact.address} of ${fact.device} on this node`
   }
   for (const slice of view.slices.byIndex(bySlicesService, apiService)) {
     const address = slice.endpoints.map((endpoint) => endpoint.address).find(isInside)

@@ -38,6 +38,7 @@ export const kubeProxyCases: readonly KubeProxyCase[] = [
     tests: [
       [suite, '2 each port leads to its own target'],
       [cases, '2 a pod that reaches itself'],
+      [suite, '2 a pod among several endpoints'],
       [sctp, '2 SCTP of a pod to itself is masqueraded'],
     ],
   },
@@ -232,6 +233,7 @@ export const kubeProxyCases: readonly KubeProxyCase[] = [
     what: 'session affinity',
     tests: [
       [suite, '41 a client stays with its endpoint'],
+      ['test/kernel/affinity-full.test.ts', 'last as long as the Service says'],
       ['src/proxy/nftables/sticky.test.ts', '41 an endpoint keeps its id'],
       [sctp, '41 an SCTP client stays with its endpoint'],
     ],
@@ -243,6 +245,7 @@ export const kubeProxyCases: readonly KubeProxyCase[] = [
       ['src/proxy/health-check/servers.test.ts', 'answers 200 with endpoints here, 503 without, and with the weight'],
       ['src/proxy/health-check/servers.test.ts', 'opens and closes what changes, and nothing else'],
       ['src/proxy/health-check/view.test.ts', 'count the ready endpoints of this node and family by address'],
+      ['src/proxy/health-check/view.test.ts', 'are asked over the families of the Service alone'],
     ],
   },
   { number: 43, what: 'no rule for them', tests: [[unit, '43 health-check node ports need no rule']] },

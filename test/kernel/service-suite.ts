@@ -166,6 +166,10 @@ function suiteOf(mode: Mode, family: Family, world: World): void {
       await put('ranged', 33, { loadBalancerSourceRanges: [`${hosts.node}/${bits}`, other] })
       expect(await ask('node', at, both)).toEqual(both)
       expect(await ask('outside', at, 'dropped')).toBe('dropped')
+      setEndpoints(view, family, 'ranged', [])
+      await settle('ranged')
+      expect(await ask('node', at, 'refused')).toBe('refused')
+      expect(await ask('outside', at, 'dropped')).toBe('dropped')
     })
 
     it('33 lets in who is in one of a thousand ranges of many lengths, and nobody else', async () => {
@@ -287,6 +291,14 @@ function suiteOf(mode: Mode, family: Family, world: World): void {
         expect(await world.tcp('outside', hosts.node, 30_048)).toBe('the other target')
       }
       server.close()
+    })
+
+    it('2 a pod among several endpoints is masqueraded on the way to itself alone', async () => {
+      const { address, port } = targetOf(family, 'ClusterIP', 10)
+      const seen = new Set<string>()
+      for (let n = 0; n < tries; n++) seen.add(await world.tcp('pod1', address, port))
+      const { hosts, bridge } = plans[family]
+      expect([...seen].toSorted()).toEqual([`pod1 ${bridge}`, `pod2 ${hosts.pod1}`])
     })
 
     it('38 gives an address that two Services ask for to the older one', async () => {

@@ -15,7 +15,7 @@ function service(name: string, over: Partial<Service> = {}): void {
     type: 'LoadBalancer',
     externalTrafficPolicy: 'Local',
     healthCheckNodePort: 32000,
-    clusterIPs: [],
+    clusterIPs: ['10.43.0.10', 'fd43::10'],
     externalIPs: [],
     loadBalancerIPs: [],
     ports: [],
@@ -47,6 +47,13 @@ describe('health checks', () => {
       { service: 'shop/old', port: 32000, localEndpoints: 0 },
       { service: 'shop/young', port: 32000, localEndpoints: 0 },
     ])
+    view.services.replaceAll([])
+  })
+
+  it('are asked over the families of the Service alone', () => {
+    service('four', { clusterIPs: ['10.43.0.11'] })
+    expect(healthCheckPorts(view, 'IPv4').map(({ service }) => service)).toEqual(['shop/four'])
+    expect(healthCheckPorts(view, 'IPv6')).toEqual([])
     view.services.replaceAll([])
   })
 

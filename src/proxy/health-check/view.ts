@@ -1,13 +1,16 @@
 import { canonicalIP, type Family } from '../../model/ip.ts'
-import { serviceKey } from '../../model/services.ts'
+import { sameFamily, serviceKey } from '../../model/services.ts'
 import { bySlicesService, type ServiceView } from '../view.ts'
 import type { HealthCheckPort } from './types.ts'
 
-/** The health checks of one family, oldest Service first: of two that want one port the older has it. */
+/** The health checks of the Services that have an address of the family, oldest first: of two that want one port the older has it. */
 export function healthCheckPorts(view: ServiceView, family: Family): HealthCheckPort[] {
   const services = [...view.services.values()].filter(
-    ({ healthCheckNodePort, externalTrafficPolicy, type }) =>
-      healthCheckNodePort !== 0 && type === 'LoadBalancer' && externalTrafficPolicy === 'Local',
+    ({ healthCheckNodePort, externalTrafficPolicy, type, clusterIPs }) =>
+      healthCheckNodePort !== 0 &&
+      type === 'LoadBalancer' &&
+      externalTrafficPolicy === 'Local' &&
+      clusterIPs.some(sameFamily(family)),
   )
   return services
     .toSorted((a, b) => a.createdMs - b.createdMs || (serviceKey(a) < serviceKey(b) ? -1 : 1))

@@ -8,7 +8,7 @@ import { Reconciler } from '../../reconcile/reconciler.ts'
 import { defaultServiceConfig } from '../config.ts'
 import { makeServiceView, type ServiceView } from '../view.ts'
 import { setKinds } from './kinds.ts'
-import { external, listOf } from './number.ts'
+import { external, highestList, listOf } from './number.ts'
 import { allSubjects, nftablesPart, nodeSubject } from './plan.ts'
 import { sizeClasses } from './sizes.ts'
 
@@ -158,6 +158,24 @@ describe('the plan of a Service port', () => {
       (id) => /203\.0\.113|172\.30\.0\.12|tcp \. (22|7443)$/.test(id) && !id.startsWith('protected'),
     )
     expect(touched).toEqual([])
+  })
+
+  it('uses as many endpoints as a list with session affinity can hold, and says so', async () => {
+    const world = view()
+    const addresses = Array.from({ length: 4097 }, (_, n) => `10.42.${n >> 8}.${n & 255}`)
+    world.services.set('default/web', service('web', { affinitySeconds: 600 }))
+    world.slices.set('default/web-1', slice('web', addresses))
+    const { target, refusals } = await synced(world)
+    expect(refusals()).toEqual(['TooManyEndpoints'])
+    expect([...target.items.values()].filter(({ kind }) => kind === 'sticky_ends')).toHaveLength(4096)
+  })
+
+  it('serves no port for which there is no list any more, and says so', () => {
+    const world = view()
+    world.services.set('default/web', service('web'))
+    const previous = { items: [], number: () => highestList + 1, held: () => undefined }
+    const { items, refusals } = nftablesPart(world, 'IPv4').plan('default/web:http', previous, 0)
+    expect([items, refusals?.map(({ reason }) => reason)]).toEqual([[], ['TooManyServicePorts']])
   })
 
   it('keeps policy Local to the endpoints of this node, each way on its own', async () => {
