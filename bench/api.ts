@@ -7,6 +7,7 @@ import { resourcePath } from '../src/kube/paths.ts'
 import type { KubeObject } from '../src/kube/types.ts'
 import type { ApiUsage } from './api-worker.ts'
 import { end, inFolder, next, startWorker } from './child.ts'
+import { percentiles } from './percentiles.ts'
 
 export interface ApiBench {
   services: number
@@ -60,13 +61,12 @@ async function benchIn(dir: string, { services, clients, changes, json }: ApiBen
   await client.list('/api/v1/services', { resourceVersion: '0' })
   const listSeconds = (performance.now() - listed) / 1000
   await sleep(settleMs)
-  const times = (await changeTimes(client, services, changes + warmUp)).slice(warmUp).sort((a, b) => a - b)
-  const at = (part: number): number => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN
+  const times = (await changeTimes(client, services, changes + warmUp)).slice(warmUp)
   worker.send('usage')
   const usage = await next<ApiUsage>(worker)
   client.close()
   const restartSeconds = await restart(worker, dir)
-  const measured = { changes, changeP50Ms: at(0.5), changeP99Ms: at(0.99) }
+  const measured = { changes, ...percentiles(times) }
   const result: Result = { services, clients, createSeconds, listSeconds, ...measured, ...usage, restartSeconds }
   process.stdout.write(json ? `${JSON.stringify(result, null, 2)}\n` : table(result))
 }

@@ -2,6 +2,7 @@ import { cpus, release } from 'node:os'
 import { Reconciler } from '../src/reconcile/reconciler.ts'
 import { toyPart, World } from '../src/reconcile/toy-part.ts'
 import { type Change, type FoundItem, itemId, type Target } from '../src/reconcile/types.ts'
+import { percentiles } from './percentiles.ts'
 
 export interface ReconcileBench {
   /** Numbers of items, ascending. */
@@ -58,11 +59,8 @@ async function load(subjects: number) {
       for (let n = 0; n < count; n++) times.push(await change())
     },
     result: (): Result => {
-      times.sort((a, b) => a - b)
-      const at = (part: number): number => times[Math.floor((times.length - 1) * part)] ?? Number.NaN
       const { items } = reconciler.status()
-      const measured = { changes: times.length, changeP50Ms: at(0.5), changeP99Ms: at(0.99) }
-      return { items, subjects, fullSyncSeconds, ...measured }
+      return { items, subjects, fullSyncSeconds, changes: times.length, ...percentiles(times) }
     },
   }
 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { textOf } from '../../src/kernel/read-if-there.ts'
 
 /** A process that keeps Services, with all that it starts. */
 export class Contender {
@@ -30,14 +31,14 @@ export class Contender {
   }
 
   get residentMB(): number {
-    const kilobytes = this.#pids().map((pid) => Number(/^VmRSS:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0))
+    const kilobytes = this.#pids().map((pid) => Number(/^VmRSS:\s+(\d+)/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0))
     return Math.round((kilobytes.reduce((sum, one) => sum + one, 0) * 1024) / 1e6)
   }
 
   /** User and system time of it and of the children that it has waited for. */
   get cpuSeconds(): number {
     const ticks = this.#pids().map((pid) => {
-      const fields = read(`/proc/${pid}/stat`).split(') ')[1]?.split(' ') ?? []
+      const fields = textOf(`/proc/${pid}/stat`).split(') ')[1]?.split(' ') ?? []
       // utime, stime, cutime, cstime: fields 14 to 17 of proc_pid_stat(5), here without the first two.
       return [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i] ?? 0), 0)
     })
@@ -58,19 +59,11 @@ export class Contender {
     const children = new Map<number, number[]>()
     for (const entry of readdirSync('/proc')) {
       if (!/^\d+$/.test(entry)) continue
-      const parent = Number(/^PPid:\s+(\d+)/m.exec(read(`/proc/${entry}/status`))?.[1] ?? 0)
+      const parent = Number(/^PPid:\s+(\d+)/m.exec(textOf(`/proc/${entry}/status`))?.[1] ?? 0)
       children.set(parent, [...(children.get(parent) ?? []), Number(entry)])
     }
     const pids = [this.#child.pid ?? 0]
     for (const pid of pids) pids.push(...(children.get(pid) ?? []))
     return pids
-  }
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return ''
   }
 }

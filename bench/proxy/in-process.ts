@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cpus, release } from 'node:os'
 import { next } from '../child.ts'
+import { percentiles } from '../percentiles.ts'
 import type { Loaded } from './in-process-worker.ts'
 
 export interface InProcessBench {
@@ -35,10 +36,7 @@ export async function benchInProcess({ sizes, endpoints, changes, json }: InProc
   }
   for (const { child } of workers) child.disconnect()
   const results = workers.map(({ services, loaded, times }) => {
-    times.sort((a, b) => a - b)
-    const at = (part: number): number =>
-      times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN
-    return { services, endpoints, ...loaded, changes: times.length, changeP50Ms: at(0.5), changeP99Ms: at(0.99) }
+    return { services, endpoints, ...loaded, changes: times.length, ...percentiles(times) }
   })
   process.stdout.write(json ? `${JSON.stringify(results, null, 2)}\n` : table(results))
 }

@@ -5,6 +5,7 @@ import { generation } from '../../src/kernel/nftables/ruleset.ts'
 import { ApiClient } from '../../src/kube/client.ts'
 import { loadKubeconfig } from '../../src/kube/kubeconfig.ts'
 import { end, inFolder, next, startWorker } from '../child.ts'
+import { percentiles } from '../percentiles.ts'
 import { Contender } from './contender.ts'
 import { nodeName, Objects, podCIDR } from './objects.ts'
 import { nodeAddress, removeLeftovers, World } from './world.ts'
@@ -153,15 +154,12 @@ async function measure(world: World, command: string, objects: Objects, row: Row
     const fullSyncSeconds = fullSync(await world.ask<string>({ ask: 'metrics' }))
     await sleep(2000)
     const times = await changeTimes(world, contender, objects, row, changes)
-    const at = (part: number): number =>
-      times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? Number.NaN
     const { residentMB, cpuSeconds } = contender
     const connectionsPerSecond = Math.round(await world.ask<number>({ ask: 'rate', addresses, seconds: 4 }))
     return {
       startToSyncSeconds,
       fullSyncSeconds,
-      changeP50Ms: at(0.5),
-      changeP99Ms: at(0.99),
+      ...percentiles(times),
       residentMB,
       cpuSeconds,
       connectionsPerSecond,
@@ -219,7 +217,7 @@ async function changeTimes(
     if (change > warmUp) times.push(performance.now() - answered)
     contender.check()
   }
-  return times.sort((a, b) => a - b)
+  return times
 }
 
 /** Every change must differ from all before it, whoever is measured. */

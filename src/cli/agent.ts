@@ -7,16 +7,10 @@ import { loadSettings } from '../config/settings.ts'
 import { WeftError } from '../model/error.ts'
 import { checkClusterNamed } from './agent-cluster.ts'
 import { givenFlags } from './config-options.ts'
-import { runDaemon } from './daemon.ts'
-import type { OutputFormat } from './output.ts'
-
-interface Options extends Record<string, unknown> {
-  dryRun?: boolean
-  output: OutputFormat
-}
+import { type DaemonOptions, runDaemon } from './daemon.ts'
 
 /** `weft agent` */
-export async function run(options: Options): Promise<number> {
+export async function run(options: DaemonOptions): Promise<number> {
   const settings = await loadSettings(agentFlags, givenFlags(agentFlags, options), process.env)
   const config = agentConfig(settings, { hostname: hostname(), cores: availableParallelism(), nodeId })
   checkClusterNamed(config.kubeconfig)

@@ -5,16 +5,10 @@ import { loadSettings } from '../config/settings.ts'
 import { controllerConfig } from '../controller/config.ts'
 import { dryRunController, runController } from '../controller/controller.ts'
 import { givenFlags } from './config-options.ts'
-import { runDaemon } from './daemon.ts'
-import type { OutputFormat } from './output.ts'
-
-interface Options extends Record<string, unknown> {
-  dryRun?: boolean
-  output: OutputFormat
-}
+import { type DaemonOptions, runDaemon } from './daemon.ts'
 
 /** `weft controller` */
-export async function run(options: Options): Promise<number> {
+export async function run(options: DaemonOptions): Promise<number> {
   const settings = await loadSettings(controllerFlags, givenFlags(controllerFlags, options), process.env)
   // The same host may run two, and a name may come back with another process behind it.
   const config = controllerConfig(settings, `${hostname()}_${randomUUID()}`)

@@ -12,8 +12,14 @@ export interface Daemon {
   nothing: string
 }
 
+/** Besides these, the flags of its table. */
+export interface DaemonOptions extends Record<string, unknown> {
+  dryRun?: boolean
+  output: OutputFormat
+}
+
 /** Runs until SIGTERM or SIGINT, which are its proper end (exit code 0), or prints what would change. */
-export async function runDaemon(daemon: Daemon, options: { dryRun?: boolean; output: OutputFormat }): Promise<number> {
+export async function runDaemon(daemon: Daemon, options: DaemonOptions): Promise<number> {
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const)
     process.once(name, () => stop.abort(new DOMException(name, 'AbortError')))

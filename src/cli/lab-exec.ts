@@ -3,7 +3,7 @@ import { WeftError } from '../model/error.ts'
 
 interface Options {
   name: string
-  namespace?: string
+  namespace: string
   container?: string
 }
 
@@ -13,7 +13,7 @@ export function run(options: Options, args: string[], argv: readonly string[] = 
   const [pod = '', ...command] = args
   return execInPod({
     lab: options.name,
-    namespace: options.namespace ?? 'default',
+    namespace: options.namespace,
     pod,
     command,
     ...(options.container !== undefined && { container: options.container }),

@@ -3,7 +3,7 @@ import { exitCodes } from './errors.ts'
 
 interface Options {
   name: string
-  namespace?: string
+  namespace: string
   container?: string
   follow?: boolean
   previous?: boolean
@@ -15,7 +15,7 @@ interface Options {
 export async function run(options: Options, [pod = '']: string[]): Promise<number> {
   const pieces = readLogs({
     lab: options.name,
-    namespace: options.namespace ?? 'default',
+    namespace: options.namespace,
     pod,
     follow: options.follow === true,
     previous: options.previous === true,

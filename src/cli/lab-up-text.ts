@@ -1,18 +1,32 @@
 import type { NextStep } from '../lab/next-steps.ts'
+import { wrap } from './lab-verify-text.ts'
 import { paint } from './output.ts'
 
-/** Columns that most terminals have. */
-const widest = 120
+/** Columns of a terminal that does not say how many it has. */
+const usualWidth = 120
 const [margin, gap] = ['  ', '   ']
 
-/** Commands with what they show beside them, one below the other where all of them leave room for that. */
-export function stepLines(steps: readonly NextStep[]): string[] {
-  const commented = steps.flatMap(({ command, about }) => (about === undefined ? [] : { command, about }))
+/**
+ * Commands with what they show beside them, one below the other as far as there is room; in a terminal too narrow for that, above them.
+ *
+ * @param width of the terminal, in columns
+ */
+export function stepLines(steps: readonly NextStep[], width = usualWidth): string[] {
+  const commented = steps.filter(({ about }) => about !== undefined)
   const longest = Math.max(0, ...commented.map(({ command }) => command.length))
   const aboutWidth = Math.max(0, ...commented.map(({ about }) => `# ${about}`.length))
-  const width = Math.min(longest, widest - margin.length - gap.length - aboutWidth)
-  return steps.map(({ command, about }) => {
-    if (about === undefined) return `${margin}${command}`
-    return `${margin}${command.padEnd(width)}${gap}${paint(`# ${about}`, 'dim', process.stderr)}`
+  const column = Math.min(longest, width - margin.length - gap.length - aboutWidth)
+  const beside = ({ command, about }: NextStep): number => `${margin}${command.padEnd(column)}${gap}# ${about}`.length
+  const isNarrow = commented.some((step) => beside(step) > width)
+  return steps.flatMap(({ command, about }) => {
+    if (about === undefined) return [`${margin}${command}`]
+    const note = paint(`# ${about}`, 'dim', process.stderr)
+    return isNarrow ? [`${margin}${note}`, `${margin}${command}`] : [`${margin}${command.padEnd(column)}${gap}${note}`]
   })
+}
+
+/** What is waited for; broken into lines where there is a terminal that has so many columns. */
+export function waitingText(missing: readonly string[], width?: number): string {
+  const text = `… waiting for ${missing.join('; ')}`
+  return width === undefined ? text : wrap(text, width - margin.length).join(`\n${margin}`)
 }

@@ -8,7 +8,7 @@ import { type StartedLab, startLab } from '../lab/up.ts'
 import { exitCodes } from './errors.ts'
 import { type LabNetworkFlags, networkOptions } from './lab-up-network.ts'
 import { run as verify } from './lab-verify.ts'
-import { stepLines } from './lab-up-text.ts'
+import { stepLines, waitingText } from './lab-up-text.ts'
 import { paint, say } from './output.ts'
 import { commandName, examples, program } from './self.ts'
 
@@ -43,7 +43,7 @@ export async function run(options: Options): Promise<number> {
       say(
         `${paint('✓', 'green', process.stderr)} ${title} ${paint(`(${seconds.toFixed(1)} s)`, 'dim', process.stderr)}`,
       ),
-    onWaiting: (missing) => say(`… waiting for ${missing.join('; ')}`),
+    onWaiting: (missing) => say(waitingText(missing, columns())),
     onNotice: say,
     signal: stop,
   })
@@ -71,7 +71,9 @@ type Verified = number | 'stopped' | 'died'
 async function verified(name: string, lab: StartedLab, stop: AbortSignal): Promise<Verified> {
   const stopped = untilAborted(stop).then(() => 'stopped' as const)
   const died = lab.ended.then(() => 'died' as const)
-  return Promise.race([verify({ name, output: 'table' }), stopped, died])
+  const over = new AbortController()
+  const report = verify({ name, output: 'table', stop: over.signal })
+  return Promise.race([report, stopped, died]).finally(() => over.abort())
 }
 
 async function verifyAndLeave(name: string, lab: StartedLab, stop: AbortSignal): Promise<number> {
@@ -94,7 +96,7 @@ async function stayInForeground(name: string, lab: StartedLab, stop: AbortSignal
 
 /** @returns the exit code where there is no other */
 async function removed(name: string, lab: StartedLab, why: 'stopped' | 'died'): Promise<number> {
-  say(why === 'died' ? `the lab "${name}" has ended` : `\nremoving the lab "${name}"`)
+  say(why === 'died' ? `the lab "${name}" has ended` : `removing the lab "${name}"`)
   await lab.remove()
   say('removed: nothing of it is left')
   return why === 'died' ? exitCodes.failed : exitCodes.interrupted
@@ -112,12 +114,17 @@ function filenamesOf({ filename, empty, kubeconfig }: Options): string[] {
 async function sayNextSteps(name: string): Promise<void> {
   const steps = await nextSteps(name, commandName(), name === defaultLabName ? '' : ` --name ${name}`)
   say('\nNext:')
-  for (const line of stepLines(steps)) say(line)
+  for (const line of stepLines(steps, columns())) say(line)
 }
+
+/** Of the terminal; undefined where there is none, or one that says 0. */
+const columns = (): number | undefined => process.stderr.columns || undefined
 
 /** Aborts at the first SIGINT, SIGTERM or SIGHUP. */
 function stopSignal(): AbortSignal {
   const stop = new AbortController()
+  // The terminal has written ^C, on a line that may have begun already.
+  process.once('SIGINT', () => process.stderr.isTTY && say(''))
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop.abort())
   return stop.signal
 }

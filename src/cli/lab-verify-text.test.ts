@@ -42,6 +42,17 @@ describe('reportText', () => {
     expect(text).toContain('10.43.100.200:8080/TCP')
   })
 
+  it('puts origins and expectations below in a narrow terminal, where that takes fewer lines', () => {
+    const lines = reportText(report([row({ group: 'shop/web:http 10.43.100.200:8080/TCP' })]), 80).split('\n')
+    expect(lines).toEqual([
+      'RESULT  CHECK      WHAT                                  TRIED  CAME BACK',
+      '        FROM → SHOULD',
+      'ok      ClusterIP  shop/web:http 10.43.100.200:8080/TCP  4      1/1 ok',
+      '        1 node → all of 3 endpoints, source an address of node1',
+      '',
+    ])
+  })
+
   it('names the cause before its rows, and counts those that it does not show', () => {
     const cause = { what: 'Service shop/web on node2', failed: 6, of: 7 }
     const lines = reportText(report([row({}), ...broken], [cause]), 160).split('\n')
@@ -72,6 +83,7 @@ describe('wrap', () => {
     ['', 5, ['']],
     ['one two three', 7, ['one two', 'three']],
     ['abcdefgh ij', 3, ['abc', 'def', 'gh', 'ij']],
+    ['ab', -3, ['a', 'b']],
   ])('%j at %i', (text, width, lines) => {
     expect(wrap(text, width)).toEqual(lines)
   })

@@ -19,6 +19,12 @@ const columns: readonly TextColumn[] = [
   { title: 'SHOULD', cell: ({ should }) => should, least: 12 },
 ]
 
+/** Those that give their place to the others in a narrow terminal: they stand on a line below, in the width of all. */
+const below = {
+  titles: ['FROM', 'SHOULD'],
+  text: ({ from, should }: Row): string => `${from} → ${should}`,
+}
+
 const gap = '  '
 /** Mismatches of one cause beyond so many are counted, not shown. */
 const mostRowsOfCause = 4
@@ -38,16 +44,38 @@ export function reportText(report: Report, width: number): string {
     .join('\n')
 }
 
+/** In whichever form fits and is shorter: all columns side by side, or the widest ones below. */
 function tableText(rows: readonly Row[], width: number): string {
-  const cells = rows.map((row) => columns.map((column) => column.cell(row)))
-  const titles = columns.map(({ title }) => title)
-  const widths = fit([titles, ...cells], width)
-  const lines = [titles, ...cells].flatMap((row) => rowLines(row, widths))
+  const beside = tableLines(columns, rows, width)
+  const kept = columns.filter(({ title }) => !below.titles.includes(title))
+  const stacked = tableLines(kept, rows, width, below.text)
+  const isWide = beside.some((line) => line.length > width)
+  const lines = isWide || stacked.length < beside.length ? stacked : beside
   return lines.map((line) => `${paintResult(line)}\n`).join('')
 }
 
+function tableLines(
+  columns: readonly TextColumn[],
+  rows: readonly Row[],
+  width: number,
+  under?: (row: Row) => string,
+): string[] {
+  const titles = columns.map(({ title }) => title)
+  const cells = rows.map((row) => columns.map((column) => column.cell(row)))
+  const widths = fit(columns, [titles, ...cells], width)
+  const margin = ' '.repeat((widths[0] ?? 0) + gap.length)
+  const lines = (row: readonly string[], text: string | undefined): string[] => [
+    ...rowLines(row, widths),
+    ...(text === undefined ? [] : wrap(text, width - margin.length).map((line) => margin + line)),
+  ]
+  return [
+    ...lines(titles, under && below.titles.join(' → ')),
+    ...rows.flatMap((row, index) => lines(cells[index] ?? [], under?.(row))),
+  ]
+}
+
 /** Widths of the columns: as wide as their cells; where that is too much, those that may be narrowed give way, at first only as far as no word breaks. */
-function fit(cells: readonly (readonly string[])[], width: number): number[] {
+function fit(columns: readonly TextColumn[], cells: readonly (readonly string[])[], width: number): number[] {
   const widest = (lengthOf: (cell: string) => number): number[] =>
     columns.map((_, index) => Math.max(...cells.map((row) => lengthOf(row[index] ?? ''))))
   const full = widest((cell) => cell.length)
@@ -60,7 +88,7 @@ function fit(cells: readonly (readonly string[])[], width: number): number[] {
 /** Takes from the column that has most to spare, until all fit or none has. */
 function narrowed(full: readonly number[], least: readonly number[], width: number): number[] {
   const widths = [...full]
-  const total = (): number => widths.reduce((sum, one) => sum + one, 0) + gap.length * (columns.length - 1)
+  const total = (): number => widths.reduce((sum, one) => sum + one, 0) + gap.length * (full.length - 1)
   for (;;) {
     const spare = widths.map((one, index) => one - (least[index] ?? 0))
     const most = Math.max(...spare)
@@ -82,7 +110,8 @@ function rowLines(cells: readonly string[], widths: readonly number[]): string[]
 }
 
 /** Breaks a text at spaces, and a word that is longer than a line where it must. */
-export function wrap(text: string, width: number): string[] {
+export function wrap(text: string, columns: number): string[] {
+  const width = Math.max(1, columns)
   const lines: string[] = []
   let line = ''
   for (const word of text.split(' ')) {

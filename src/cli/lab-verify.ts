@@ -8,18 +8,27 @@ import { exitCodes } from './errors.ts'
 import { reportText } from './lab-verify-text.ts'
 import { type Column, type OutputFormat, paint, print, say } from './output.ts'
 
+interface Options {
+  name: string
+  output: OutputFormat
+  seed?: number
+  /** From then on it prints nothing: whoever started it has other things to say. */
+  stop?: AbortSignal
+}
+
 /** `weft lab verify`: exit code 1 if anything mismatched. */
-export async function run(options: { name: string; output: OutputFormat; seed?: number }): Promise<number> {
+export async function run(options: Options): Promise<number> {
   const lab = readRunningLab(options.name)
   if (!lab.ready) say(`the lab "${lab.name}" is not ready yet: what is missing will show as a mismatch`)
   const api = new ApiClient(await loadKubeconfig(lab.kubeconfig))
-  const counter = new Counter()
+  const counter = new Counter(options.stop)
   try {
     const report = await verify(lab, api, {
       progress: (text) => counter.above(text),
       count: (done, total) => counter.show(done, total),
       ...(options.seed === undefined ? {} : { seed: options.seed }),
     })
+    if (options.stop?.aborted) return exitCodes.interrupted
     counter.clear()
     await printReport(report, options.output)
     say(countsOf(report))
@@ -45,21 +54,26 @@ function readRunningLab(name: string): LabState {
 async function printReport(report: Report, format: OutputFormat): Promise<void> {
   if (format === 'json' || format === 'yaml') return print(report, { format, kind: 'LabVerification', columns: [] })
   if (format === 'wide') return print(report.rows, { format, kind: 'LabVerification', columns: columnsOf(report) })
-  process.stdout.write(reportText(report, process.stdout.columns ?? usualWidth))
+  process.stdout.write(reportText(report, process.stdout.columns || usualWidth))
 }
 
-/** Columns of a terminal that does not say how many it has. */
+/** Columns of a terminal that does not say how many it has, or says 0. */
 const usualWidth = 120
 
 /** How far it is, on the last line of a terminal; nothing elsewhere. */
 class Counter {
   readonly #stream = process.stderr
+  readonly #stop: AbortSignal | undefined
   #shownAt = 0
   #shown = false
 
+  constructor(stop: AbortSignal | undefined) {
+    this.#stop = stop
+  }
+
   show(done: number, total: number): void {
     const now = performance.now()
-    if (!this.#stream.isTTY || (now - this.#shownAt < 100 && done < total)) return
+    if (this.#stop?.aborted || !this.#stream.isTTY || (now - this.#shownAt < 100 && done < total)) return
     this.#shownAt = now
     this.#shown = true
     this.#stream.write(`\r\u001b[K${done} of ${total} checks`)
@@ -67,12 +81,13 @@ class Counter {
 
   /** A line of text over the count. */
   above(text: string): void {
+    if (this.#stop?.aborted) return
     this.clear()
     say(text)
   }
 
   clear(): void {
-    if (this.#shown) this.#stream.write('\r\u001b[K')
+    if (this.#shown && !this.#stop?.aborted) this.#stream.write('\r\u001b[K')
     this.#shown = false
   }
 }

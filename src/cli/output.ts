@@ -3,7 +3,7 @@ export const outputFormats = ['table', 'wide', 'json', 'yaml'] as const
 export type OutputFormat = (typeof outputFormats)[number]
 
 /** Group and version of every JSON or YAML document that the command prints; a field that goes or changes raises it. */
-export const outputApiVersion = 'weft.k3s.io/v1alpha1'
+const outputApiVersion = 'weft.k3s.io/v1alpha1'
 
 /** One column of a table. */
 export interface Column<T> {
@@ -43,7 +43,7 @@ export async function print<T extends object>(
 async function render<T extends object>(value: T | readonly T[], options: PrintOptions<T>): Promise<string> {
   if (options.format === 'json') return `${JSON.stringify(toDocument(value, options.kind), null, 2)}\n`
   if (options.format === 'yaml') {
-    const { stringify } = await import('./yaml.ts')
+    const { stringify } = await import('yaml')
     return stringify(toDocument(value, options.kind), { lineWidth: 0, aliasDuplicateObjects: false })
   }
   return formatTable(rowsOf(value), options.columns, options.format === 'wide')

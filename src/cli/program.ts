@@ -46,7 +46,7 @@ export function buildProgram(done: (exitCode: number) => void): Command {
 function buildLab(done: (exitCode: number) => void): Command {
   const lab = new Command('lab').description('a whole cluster on this machine, in network namespaces')
   addExamples(lab, [
-    'weft lab up                        # three nodes and a small shop; on a terminal until Ctrl-C',
+    'weft lab up   # three nodes and a small shop; on a terminal until Ctrl-C',
     'weft lab up --name other -f app.yaml --detach',
     'export KUBECONFIG=$(weft lab kubeconfig)',
     'weft lab exec -n shop events-0 -- ip address',
@@ -94,7 +94,7 @@ function addLabUp(lab: Command, done: (exitCode: number) => void): void {
     .option('--kubeconfig <file>', 'use this API server, which has its own controllers; the lab brings nodes alone')
   for (const option of labNetworkOptions()) up.addOption(option)
   addExamples(up, [
-    'weft lab up                        # with a small shop; on a terminal it stays until Ctrl-C',
+    'weft lab up   # with a small shop; on a terminal it stays until Ctrl-C',
     'weft lab up --nodes 5 -f app.yaml -f more/ --detach',
     'weft lab up --name other --dual-stack --empty',
     'kustomize build . | weft lab up -f -',
@@ -164,14 +164,14 @@ const containerOption = (): Option =>
 
 /** Processes that `lab up` starts: they hand their own arguments on untouched. */
 function addLabProcesses(lab: Command, done: (exitCode: number) => void): void {
-  const supervise = lab.command('supervise', { hidden: true }).argument('[arguments...]').allowUnknownOption()
-  runs(supervise, () => import('./lab-supervise.ts'), done)
-  const api = lab.command('api', { hidden: true }).argument('[arguments...]').allowUnknownOption()
-  runs(api, () => import('./lab-api.ts'), done)
-  const forward = lab.command('forward', { hidden: true }).argument('[arguments...]').allowUnknownOption()
-  runs(forward, () => import('./lab-forward.ts'), done)
-  const node = lab.command('node', { hidden: true }).argument('[arguments...]').allowUnknownOption()
-  runs(node, () => import('./lab-node.ts'), done)
+  const processes = {
+    supervise: () => import('./lab-supervise.ts'),
+    api: () => import('./lab-api.ts'),
+    forward: () => import('./lab-forward.ts'),
+    node: () => import('./lab-node.ts'),
+  }
+  for (const [name, load] of Object.entries(processes))
+    runs(lab.command(name, { hidden: true }).argument('[arguments...]').allowUnknownOption(), load, done)
 }
 
 function addAgent(program: Command, done: (exitCode: number) => void): void {

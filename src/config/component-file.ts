@@ -1,7 +1,7 @@
 import { WeftError } from '../model/error.ts'
-import type { FileSettings } from './files.ts'
 import type { FlagTable } from './flag.ts'
 import { nearest } from './nearest.ts'
+import type { FileSettings } from './resolve.ts'
 
 type Tree = Record<string, unknown>
 

@@ -3,15 +3,9 @@ import { kubeProxySettings } from './component-file.ts'
 import type { FlagTable } from './flag.ts'
 import { k3sSettings } from './k3s-file.ts'
 import type { Place } from './mistake.ts'
-import type { Setting } from './resolve.ts'
+import type { FileSettings } from './resolve.ts'
 import { asText } from './types.ts'
 import { readEntries, treeOf } from './yaml-file.ts'
-
-/** What a configuration file says, and what of it is not for us. */
-export interface FileSettings {
-  settings: Setting[]
-  notes: string[]
-}
 
 /**
  * Reads a configuration file: a KubeProxyConfiguration by its kind, else K3s' config.yaml with the files of `FILE.d` after it.

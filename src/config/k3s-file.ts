@@ -1,11 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { argumentName } from './arguments.ts'
-import type { FileSettings } from './files.ts'
 import { type Flag, type FlagTable, isList } from './flag.ts'
 import { flagPlace, type Place } from './mistake.ts'
 import { typoOf } from './nearest.ts'
-import type { Setting } from './resolve.ts'
+import type { FileSettings, Setting } from './resolve.ts'
 import { type Entry, readEntries, unreadable } from './yaml-file.ts'
 
 interface Value {

@@ -1,5 +1,5 @@
 /** How many letters differ (Levenshtein), two that changed places counting once (Damerau). */
-export function distance(a: string, b: string): number {
+function distance(a: string, b: string): number {
   let before: number[] = []
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {

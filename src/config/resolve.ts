@@ -10,6 +10,12 @@ export interface Setting extends Place {
   origin: Origin
 }
 
+/** What a configuration file says, and what of it is not for us. */
+export interface FileSettings {
+  settings: Setting[]
+  notes: string[]
+}
+
 export interface Resolved<T extends FlagTable> {
   values: Values<T>
   /** Where each value came from. */

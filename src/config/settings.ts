@@ -1,8 +1,8 @@
 import { argumentName, componentArguments } from './arguments.ts'
-import { readComponentFile, readConfigFile, type FileSettings } from './files.ts'
+import { readComponentFile, readConfigFile } from './files.ts'
 import type { FlagTable } from './flag.ts'
 import { flagPlace } from './mistake.ts'
-import { type Resolved, resolve, type Setting } from './resolve.ts'
+import { type FileSettings, type Resolved, resolve, type Setting } from './resolve.ts'
 import { asText } from './types.ts'
 
 /** Flags as the command line has them, by name without dashes; only those that were given. A list: the flag was given several times. */

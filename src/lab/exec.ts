@@ -8,7 +8,7 @@ import { readLabState } from './state.ts'
 
 export interface ExecOptions extends PodReference {
   lab: string
-  /** Program and arguments; a shell when empty. */
+  /** Program and arguments. */
   command: string[]
 }
 
@@ -29,7 +29,7 @@ export async function execInPod(options: ExecOptions): Promise<number> {
   joinLab(options.lab, 'exec')
   const { TERM } = process.env
   const env = { ...(TERM !== undefined && { TERM }), ...place.env }
-  return runInherited(place.enter(options.command.length > 0 ? options.command : ['sh']), env)
+  return runInherited(place.enter(options.command), env)
 }
 
 function runInherited([program = '', ...args]: string[], env: Record<string, string>): Promise<number> {

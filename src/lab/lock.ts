@@ -2,8 +2,6 @@ import { createServer, type Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WeftError } from '../model/error.ts'
 
-// An abstract socket (unix(7)) leaves no file and goes with its process, kill -9 included.
-const lockAddress = '\0weft/labs'
 const pollMs = 20
 /** Removing a lab of a hundred nodes takes a few seconds. */
 const longestWaitMs = 60_000
@@ -14,7 +12,8 @@ const longestWaitMs = 60_000
  * @throws WeftError LAB_LOCK_HELD after a minute
  */
 export async function withLabsLock<T>(work: () => Promise<T>): Promise<T> {
-  const server = await takeLock()
+  const server = await takeLock('weft/labs', longestWaitMs)
+  if (server === undefined) throw held()
   try {
     return await work()
   } finally {
@@ -22,24 +21,28 @@ export async function withLabsLock<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function takeLock(): Promise<Server> {
-  const deadlineMs = performance.now() + longestWaitMs
+/**
+ * Takes a lock of this network namespace, which closing it gives back: an abstract socket (unix(7)) leaves no file and goes with its process, kill -9 included.
+ *
+ * @returns undefined if somebody else has held it for `waitMs`
+ */
+export async function takeLock(name: string, waitMs: number): Promise<Server | undefined> {
+  const deadlineMs = performance.now() + waitMs
   for (;;) {
-    const server = await tryListen()
-    if (server !== undefined) return server
-    if (performance.now() > deadlineMs) throw held()
+    const server = await tryListen(`\0${name}`)
+    if (server !== undefined || performance.now() > deadlineMs) return server
     await sleep(pollMs)
   }
 }
 
-function tryListen(): Promise<Server | undefined> {
+function tryListen(address: string): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy())
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') resolve(undefined)
       else reject(error)
     })
-    server.listen(lockAddress, () => resolve(server))
+    server.listen(address, () => resolve(server))
   })
 }
 

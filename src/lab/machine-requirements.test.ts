@@ -28,11 +28,20 @@ describe('checkMemory', () => {
     `MemTotal:       99999999 kB\nMemAvailable:   ${availableMiB * 1024} kB\nSwapFree:       ${swapMiB * 1024} kB\n`
 
   it('counts swap, and says how many nodes would fit', () => {
-    expect(() => checkMemory(meminfo(4096), 3)).not.toThrow()
-    expect(() => checkMemory(meminfo(200, 200), 3)).not.toThrow()
-    expect(() => checkMemory(meminfo(600), 50)).toThrow(
+    expect(() => checkMemory(meminfo(4096), 3, 0)).not.toThrow()
+    expect(() => checkMemory(meminfo(200, 200), 3, 2 ** 64)).not.toThrow()
+    expect(() => checkMemory(meminfo(600), 50, 0)).toThrow(
       expect.objectContaining({ remedy: 'free some memory or start with --nodes 6' }),
     )
-    expect(() => checkMemory(meminfo(100), 1)).toThrow(expect.objectContaining({ remedy: 'free some memory' }))
+    expect(() => checkMemory(meminfo(100), 1, 0)).toThrow(expect.objectContaining({ remedy: 'free some memory' }))
+  })
+
+  it("knows a container's limit", () => {
+    expect(() => checkMemory(meminfo(4096), 3, 300 * 2 ** 20)).toThrow(
+      expect.objectContaining({
+        message: 'a lab with 3 nodes needs about 375 MiB of memory; 300 MiB are allowed here',
+        remedy: 'raise the limit of this container or cgroup or start with --nodes 2',
+      }),
+    )
   })
 })

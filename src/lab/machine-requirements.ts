@@ -83,19 +83,26 @@ export function checkOpenFiles(limits: string): void {
 /** A little more than what was measured (proportional set size): the supervisor with the API and the controller; kubelet and agent of a node with ten pods. */
 const memoryMiB = { control: 150, node: 75 }
 
-/** @param meminfo text of /proc/meminfo, in KiB */
-export function checkMemory(meminfo: string, nodes: number): void {
+/**
+ * @param meminfo text of /proc/meminfo, in KiB
+ * @param limitBytes what the cgroup of this process may have at most, as a container's; 0 where that is not known
+ */
+export function checkMemory(meminfo: string, nodes: number, limitBytes = process.constrainedMemory()): void {
   const mebibytes = (field: string) => Number(new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(meminfo)?.[1] ?? 0) >> 10
-  const free = mebibytes('MemAvailable') + mebibytes('SwapFree')
+  const allowed = limitBytes > 0 ? Math.floor(limitBytes / 2 ** 20) : Infinity
+  const free = Math.min(mebibytes('MemAvailable') + mebibytes('SwapFree'), allowed)
   const wanted = memoryMiB.control + nodes * memoryMiB.node
   if (free >= wanted) return
   const fitting = Math.floor((free - memoryMiB.control) / memoryMiB.node)
   const fewer = fitting > 0 ? ` or start with --nodes ${fitting}` : ''
-  throw new WeftError(`a lab with ${nodes} nodes needs about ${wanted} MiB of memory; ${free} MiB are free`, {
-    code: 'LAB_MEMORY_SHORT',
-    fault: 'user',
-    where: '--nodes',
-    remedy: `free some memory${fewer}`,
-    exitCode: 1,
-  })
+  throw new WeftError(
+    `a lab with ${nodes} nodes needs about ${wanted} MiB of memory; ${free} MiB are ${free === allowed ? 'allowed here' : 'free'}`,
+    {
+      code: 'LAB_MEMORY_SHORT',
+      fault: 'user',
+      where: '--nodes',
+      remedy: `${free === allowed ? 'raise the limit of this container or cgroup' : 'free some memory'}${fewer}`,
+      exitCode: 1,
+    },
+  )
 }

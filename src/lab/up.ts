@@ -134,7 +134,12 @@ function abortedError(signal: AbortSignal): { promise: Promise<never>; release: 
   let release = (): void => {}
   const promise = new Promise<never>((_, reject) => {
     const onAbort = () =>
-      reject(new WeftError('starting the lab was interrupted', { code: 'CANCELLED', fault: 'cancelled' }))
+      reject(
+        new WeftError('starting the lab was interrupted; nothing of it is left', {
+          code: 'CANCELLED',
+          fault: 'cancelled',
+        }),
+      )
     signal.addEventListener('abort', onAbort, { once: true })
     release = () => signal.removeEventListener('abort', onAbort)
     if (signal.aborted) onAbort()

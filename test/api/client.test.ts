@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEvents } from '../../src/daemon/events.ts'
 import { objectsOfAgent } from '../../src/daemon/refusals.ts'
 import { applyConflicts, applyObject } from '../../src/kube/apply.ts'
@@ -12,6 +12,7 @@ import { ObjectStore } from '../../src/kube/store.ts'
 import { type KubeObject, objectKey } from '../../src/kube/types.ts'
 import { processTimers } from '../../src/kube/timers.ts'
 import type { Refusal } from '../../src/reconcile/types.ts'
+import { eventually } from '../eventually.ts'
 import { Link } from './link.ts'
 import { type ConfigMap, TestNamespace, testLabel } from './namespace.ts'
 import { isEmbedded, orSkipped, startTestServer, type TestServer } from './server.ts'
@@ -32,8 +33,6 @@ afterAll(async () => {
   client?.close()
   await server?.close()
 })
-
-const eventually = (check: () => unknown): Promise<unknown> => vi.waitFor(check, { timeout: 20_000, interval: 20 })
 
 /** Connections that were kept are dead ones afterwards, and only a GET is tried on another. */
 async function restartServer(): Promise<void> {

@@ -1,5 +1,5 @@
+import { apiTime } from '../../src/kube/times.ts'
 import type { KubeObject } from '../../src/lab/api/types.ts'
-import { apiTime } from '../../src/lab/controllers/clock.ts'
 import { Bindings } from './controllers-compare.ts'
 import { ControlPlane } from './controllers-plane.ts'
 import type { RecordedStep } from './controllers-recording.ts'

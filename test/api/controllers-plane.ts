@@ -1,7 +1,7 @@
+import { apiMicroTime, apiTime } from '../../src/kube/times.ts'
 import { bootstrap } from '../../src/lab/api/bootstrap.ts'
 import { MemoryStore } from '../../src/lab/api/store.ts'
 import type { DeleteOptions, KubeObject, NewObject } from '../../src/lab/api/types.ts'
-import { apiMicroTime, apiTime } from '../../src/lab/controllers/clock.ts'
 import { startControllers } from '../../src/lab/controllers/index.ts'
 import { ManualClock } from '../../src/lab/controllers/manual-clock.ts'
 

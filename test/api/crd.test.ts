@@ -195,7 +195,7 @@ function suite(binary: string): void {
     )
     await kubectl(['patch', 'wdg', 'one', '--type=merge', '-p', '{"metadata":{"finalizers":null}}'])
     const left = (): Promise<string> => kubectl(['get', 'crd', name, '--ignore-not-found', '-o', 'name'])
-    await expect.poll(left, { timeout: 20_000 }).toBe('')
+    await expect.poll(left).toBe('')
     expect(await failure(['get', '--raw', `/apis/${group}/v1/widgets`])).toMatch(/not found|NotFound/i)
   })
 }

@@ -1,7 +1,8 @@
 import { Agent, request } from 'node:https'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isMap, type Json, mapOf, setField } from '../../src/lab/api/access.ts'
+import { eventually } from '../eventually.ts'
 import { definition, metadata, questionsOf, samples as namelessSamples, type Sample } from './fuzz-samples.ts'
 import { isEmbedded, orSkipped, startTestServer, type TestServer } from './server.ts'
 
@@ -24,7 +25,7 @@ beforeAll(async () => {
   server = await startTestServer({ onError: (error) => faults.push(error) })
   await post(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
   await post(definitions, definition)
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const widgets = await send({ method: 'GET', path: `/apis/fuzz.example/v1/namespaces/${namespace}/widgets` })
     expect(widgets.code).toBe(200)
   })

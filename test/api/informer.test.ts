@@ -6,8 +6,9 @@ import {
   type ObjectCache,
   type V1ConfigMap,
 } from '@kubernetes/client-node'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ApiClient } from '../../src/kube/client.ts'
+import { eventually } from '../eventually.ts'
 import { Link } from './link.ts'
 import { TestNamespace, testLabel } from './namespace.ts'
 import { startTestServer, type TestServer } from './server.ts'
@@ -36,8 +37,6 @@ afterAll(async () => {
   await link?.close()
   await server?.close()
 })
-
-const eventually = (check: () => unknown): Promise<unknown> => vi.waitFor(check, { timeout: 20_000, interval: 20 })
 
 /** The configuration of the server, over the link. */
 function linked(): KubeConfig {

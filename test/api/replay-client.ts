@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { isMap, type Json } from '../../src/lab/api/access.ts'
+import { afterSilence } from '../silence.ts'
 
 export interface Sent {
   method: string
@@ -62,16 +63,15 @@ export class ReplayClient {
       const outgoing = this.#open(sent, (response) => {
         const events: Json[] = []
         let text = ''
-        let timer: NodeJS.Timeout | undefined
         const finish = (ended: WatchReceived['ended']): void => {
-          clearTimeout(timer)
+          stop()
           response.destroy()
           const headers = response.headers as Received['headers']
           const left = parsed(text)
           done({ status: response.statusCode ?? 0, headers, body: left, events, ended })
         }
         const seconds = Number(/timeoutSeconds=(\d+)/.exec(sent.path)?.[1] ?? 0)
-        timer = setTimeout(() => finish('client closed'), patienceMs + (closes ? 0 : seconds * 1000))
+        const stop = afterSilence(patienceMs + (closes ? 0 : seconds * 1000), () => finish('client closed'))
         response.on('data', (chunk: Buffer) => {
           text += chunk.toString('utf8')
           if (response.statusCode !== 200) return

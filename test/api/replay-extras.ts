@@ -1,4 +1,5 @@
 import type { Json } from '../../src/lab/api/access.ts'
+import type { EmbeddedApi } from '../../src/lab/api/server.ts'
 import type { Exchange, FileName } from './replay.ts'
 import { merge, post, type Step } from './replay-steps.ts'
 import { cellObjects, tableObjects } from './replay-tables.ts'
@@ -108,12 +109,13 @@ const labelled = ({ path, name }: Exchange): During => ({
   steps: [merge(`${path.split('?')[0]}/t-${name.split('/')[0]}`, { metadata: { labels: { more: 'yes' } } })],
 })
 
-/** The clock of this process is the server's. */
-async function untilNextSecond(): Promise<void> {
-  const now = Date.now()
-  while (Math.floor(Date.now() / 1000) === Math.floor(now / 1000))
-    await new Promise((resolve) => setTimeout(resolve, 5))
+/** The server's clock stands still, until `letClockGo`. */
+function holdClock({ store }: EmbeddedApi): void {
+  const time = store.now()
+  store.now = () => time
 }
+
+const letClockGo = ({ store }: EmbeddedApi): void => void Reflect.deleteProperty(store, 'now')
 
 export const extras: Partial<Record<FileName, Extras>> = {
   delete: {
@@ -150,7 +152,8 @@ export const extras: Partial<Record<FileName, Extras>> = {
     made: ['fx-err'],
     before: {
       // The newest default class wins: both were made within one second, as times in the API are whole ones.
-      'ingressclass/default': [() => untilNextSecond()],
+      'ingressclass/default': [holdClock],
+      'ingressclass/bad-controller': [letClockGo],
       'node/change-podcidr': [
         post('/api/v1/nodes', {
           apiVersion: 'v1',

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Connection, loadKubeconfig } from '../../src/kube/kubeconfig.ts'
 import { type ApiOptions, type EmbeddedApi, startApi } from '../../src/lab/api/server.ts'
+import { freePort } from '../free-port.ts'
 
 // Tests of the API run against the embedded one, or against any real one that WEFT_TEST_KUBECONFIG names (its current context must be one in which namespaces
 // may be made and deleted). What only the embedded one can do is skipped by name there.
@@ -30,10 +31,10 @@ export interface TestServer {
 export async function startTestServer(options: Omit<ApiOptions, 'dir'> = {}): Promise<TestServer> {
   if (realKubeconfig !== undefined) return realServer(realKubeconfig)
   const dir = mkdtempSync(join(tmpdir(), 'weft-api-'))
-  const start = (loopbackPort: number): Promise<EmbeddedApi> =>
-    startApi({ ...options, dir: join(dir, 'api'), loopbackPort })
-  let api = await start(0)
-  const port = Number(new URL(api.url).port)
+  // Nobody else is given it while a restart leaves it.
+  const loopbackPort = await freePort()
+  const start = (): Promise<EmbeddedApi> => startApi({ ...options, dir: join(dir, 'api'), loopbackPort })
+  let api = await start()
   const kubeconfig = join(dir, 'kubeconfig')
   writeFileSync(kubeconfig, api.kubeconfig(), { mode: 0o600 })
   return {
@@ -45,7 +46,7 @@ export async function startTestServer(options: Omit<ApiOptions, 'dir'> = {}): Pr
     },
     restart: async () => {
       await api.close()
-      api = await start(port)
+      api = await start()
     },
     close: async () => {
       await api.close()

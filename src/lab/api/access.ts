@@ -19,6 +19,10 @@ export const stringsOf = (value: unknown): Record<string, string> =>
     Object.entries(mapOf(value)).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   )
 
+/** Whether an object's status has a condition that is True. */
+export const hasCondition = (object: Json, type: string): boolean =>
+  listOf(mapOf(object['status'])['conditions']).some((c) => c['type'] === type && c['status'] === 'True')
+
 /** Deep equality of JSON values; the order of keys does not matter. */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true

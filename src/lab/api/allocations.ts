@@ -2,7 +2,7 @@ import { type Address, formatAddress } from '../../model/ip.ts'
 import { canonicalIp, parseAddress, parseCidr } from './addresses.ts'
 
 /** First and last node port (kube-apiserver's --service-node-port-range). */
-export const nodePorts = { first: 30_000, last: 32_767 } as const
+const nodePorts = { first: 30_000, last: 32_767 } as const
 
 export type IpFamily = 'IPv4' | 'IPv6'
 

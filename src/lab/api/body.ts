@@ -43,7 +43,7 @@ export const mediaTypeOf = (message: IncomingMessage): string =>
   (message.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? ''
 
 /** A body as JSON or YAML. @throws StatusError 415, or 400 with what `words` makes of the parser's */
-export async function parseBody(
+async function parseBody(
   message: IncomingMessage,
   text: string,
   words: (problem: string) => string,

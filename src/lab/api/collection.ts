@@ -13,11 +13,6 @@ export class Collection {
   readonly #buckets = new Map<string, Bucket>()
   /** Objects by `key\0value` of each of their labels. */
   readonly #labels = new Map<string, Map<string, KubeObject>>()
-  #size = 0
-
-  get size(): number {
-    return this.#size
-  }
 
   get(namespace: string, name: string): KubeObject | undefined {
     return this.#buckets.get(namespace)?.objects.get(name)
@@ -32,10 +27,8 @@ export class Collection {
     const { namespace = '', name } = object.metadata
     const bucket = this.#bucket(namespace)
     const old = bucket.objects.get(name)
-    if (old === undefined) {
-      this.#size++
-      bucket.names = undefined
-    } else this.#unlabel(old)
+    if (old === undefined) bucket.names = undefined
+    else this.#unlabel(old)
     bucket.objects.set(name, object)
     this.#label(object)
   }
@@ -47,7 +40,6 @@ export class Collection {
     if (bucket === undefined || old === undefined) return
     bucket.objects.delete(name)
     bucket.names = undefined
-    this.#size--
     this.#unlabel(old)
     if (bucket.objects.size === 0) this.#buckets.delete(namespace)
   }

@@ -1,3 +1,4 @@
+import { apiTime } from '../../kube/times.ts'
 import { mapOf, sameJson } from './access.ts'
 import { foreground, orphan } from './garbage.ts'
 import type { Kind } from './kind.ts'
@@ -66,8 +67,6 @@ function finalizersFor({ metadata }: KubeObject, policy: DeleteOptions['propagat
 /** The last time that RFC 3339 can tell: an int64 of seconds leads far beyond. */
 const lastMs = Date.parse('9999-12-31T23:59:59Z')
 
-const seconds = (epochMs: number): string => `${new Date(epochMs).toISOString().slice(0, 19)}Z`
-
 /**
  * A copy with the marks of deletion: a later DELETE may shorten a pod's grace, never lengthen it (then it is the object itself).
  */
@@ -86,7 +85,7 @@ export function markDeleted(kind: Kind, object: KubeObject, options: DeleteOptio
   const since = Date.parse(metadata.deletionTimestamp ?? '') - (before ?? 0) * 1000
   // A grace that no time can tell has been cut: when it began is not known any more.
   const asked = before === undefined || !(since > 0) ? now.getTime() : since
-  metadata.deletionTimestamp = seconds(Math.min(asked + grace * 1000, lastMs))
+  metadata.deletionTimestamp = apiTime(Math.min(asked + grace * 1000, lastMs))
   metadata.deletionGracePeriodSeconds = grace
   if (before === undefined && kind.generation) metadata.generation = (metadata.generation ?? 0) + 1
   return marked
@@ -95,7 +94,7 @@ export function markDeleted(kind: Kind, object: KubeObject, options: DeleteOptio
 function markedByKind(kind: Kind, object: KubeObject, now: Date): KubeObject {
   if (object.metadata.deletionTimestamp !== undefined) return object
   const marked = structuredClone(object)
-  const time = seconds(now.getTime())
+  const time = apiTime(now.getTime())
   marked.metadata.deletionTimestamp = time
   kind.markDeleted?.(marked, time)
   return marked

@@ -116,7 +116,7 @@ const parsed = (version: string): { rank: number; major: number; minor: number }
 }
 
 /** `v2` before `v1` before `v1beta2` before `v1alpha1` before what is no such name (CompareKubeAwareVersionStrings). */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   const [x, y] = [parsed(a), parsed(b)]
   if (x.rank === 0 && y.rank === 0) return a < b ? -1 : a > b ? 1 : 0
   return y.rank - x.rank || y.major - x.major || y.minor - x.minor

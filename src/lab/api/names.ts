@@ -36,10 +36,12 @@ export const pathSegmentErrors = (value: string): Complaints => [
 ]
 
 /** `name` or `prefix.example/name`: label keys, appProtocol, load-balancer classes. */
-export function qualifiedNameErrors(value: string, whole = 'a valid label key'): Complaints {
+export function qualifiedNameErrors(value: string): Complaints {
   const parts = value.split('/')
   if (parts.length > 2)
-    return [`${whole} ${qualifiedRule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`]
+    return [
+      `a valid label key ${qualifiedRule} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+    ]
   const name = parts.at(-1) ?? ''
   const prefix = parts.length === 2 ? (parts[0] ?? '') : undefined
   const errors: Complaints = []

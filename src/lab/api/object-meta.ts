@@ -6,7 +6,7 @@ import { qualifiedNameErrors } from './names.ts'
 import type { KubeObject, NewObject, ObjectMeta } from './types.ts'
 
 /** metadata in the order in which a real server writes it; what is empty is left out. */
-export function orderedMeta(meta: Partial<ObjectMeta>): ObjectMeta {
+function orderedMeta(meta: Partial<ObjectMeta>): ObjectMeta {
   const { name, generateName, namespace, uid, resourceVersion, generation, creationTimestamp } = meta
   const { deletionTimestamp, deletionGracePeriodSeconds, labels, annotations, ownerReferences, finalizers } = meta
   const { managedFields } = meta

@@ -1,3 +1,4 @@
+import { apiTime } from '../../kube/times.ts'
 import { freeze, sameJson } from './access.ts'
 import { Allocations } from './allocations.ts'
 import { Collection } from './collection.ts'
@@ -111,7 +112,7 @@ export class Objects {
 
   /** The time, as objects have it. */
   now(): string {
-    return seconds(this.clock())
+    return apiTime(this.clock().getTime())
   }
 
   /** Events of a resource after a version. @throws StatusError 410 if some of them are forgotten */
@@ -294,6 +295,3 @@ export class Objects {
     }
   }
 }
-
-/** Times of objects have no fractions. */
-export const seconds = (time: Date): string => `${time.toISOString().slice(0, 19)}Z`

@@ -1,4 +1,4 @@
-import { type Json, listOf, mapOf, textOf } from './access.ts'
+import { hasCondition, type Json, listOf, mapOf, textOf } from './access.ts'
 import { ageText } from './ages.ts'
 
 /*
@@ -12,9 +12,6 @@ const state = (container: Json, which: 'waiting' | 'running' | 'terminated'): Js
   const value = mapOf(container['state'])[which]
   return value === undefined ? undefined : mapOf(value)
 }
-
-const hasCondition = (pod: Json, type: string): boolean =>
-  listOf(mapOf(pod['status'])['conditions']).some((c) => c['type'] === type && c['status'] === 'True')
 
 /** Names of the init containers that restart for ever (KEP-753). */
 const sidecarsOf = (pod: Json): Set<unknown> =>

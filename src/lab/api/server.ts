@@ -1,7 +1,9 @@
+import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { join } from 'node:path'
+import { connectionsOf } from '../connections.ts'
 import { bootstrap } from './bootstrap.ts'
 import { bearerToken, kubeletClientIdentity, serverIdentity } from './certificates.ts'
 import { keepEventsYoung } from './event-ttl.ts'
@@ -106,10 +108,9 @@ async function start(
   const handle = router(routing)
   const upgrade = upgrader(routing)
   const tls = { key: identity.key, cert: identity.certificate, keepAliveTimeout: keepAliveMs }
-  const create = (): Server => createServer(tls, handle).on('upgrade', upgrade)
-  const serve = async (where: Parameters<typeof listen>[1]): Promise<Server> => {
-    const server = create()
-    await listen(server, where)
+  const serve = async (where: { host: string; port: number } | { fd: number }): Promise<Server> => {
+    const server = createServer(tls, handle).on('upgrade', upgrade)
+    await once(server.listen(where), 'listening')
     const sockets = connectionsOf(server)
     closers.push(() => close(server, sockets))
     return server
@@ -170,26 +171,6 @@ async function serveLoopback(
     if (port === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
     return serve({ host, port: 0 })
   }
-}
-
-function listen(server: Server, where: { host: string; port: number } | { fd: number }): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(where, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
-}
-
-/** All connections of a server, those included on which nothing was asked yet. */
-function connectionsOf(server: Server): Set<Socket> {
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  return sockets
 }
 
 async function close(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {

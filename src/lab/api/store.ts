@@ -12,7 +12,7 @@ import type { Kind } from './kind.ts'
 import { apiVersionOf } from './kinds.ts'
 import { NamespaceEnd } from './namespace-end.ts'
 import { changedMetaErrors, generatedName, newMetaErrors, orderedObject } from './object-meta.ts'
-import { Objects, type StoreOptions, seconds } from './objects.ts'
+import { Objects, type StoreOptions } from './objects.ts'
 import type { Placed } from './owners.ts'
 import type { Saved } from './persist/saved.ts'
 import {
@@ -27,7 +27,7 @@ import {
 } from './status.ts'
 import type { ApiStore, DeleteOptions, KubeObject, NewObject, StoreEvent } from './types.ts'
 
-export { type StoreOptions, seconds } from './objects.ts'
+export type { StoreOptions } from './objects.ts'
 
 export interface WriteOptions extends Tracked {
   /** Answers as if it had been done. */
@@ -50,7 +50,7 @@ export class MemoryStore extends Objects implements ApiStore {
 
   constructor(options: StoreOptions = {}) {
     super(options)
-    this.#define = definitionController(this, () => seconds(this.clock()))
+    this.#define = definitionController(this, () => this.now())
     this.subscribe(this.#define)
     if (options.collect === false) return
     this.#garbage = new GarbageCollector(this)
@@ -88,7 +88,7 @@ export class MemoryStore extends Objects implements ApiStore {
     if (!draft.metadata.name) draft.metadata.name = generateName ? generatedName(generateName, this.random) : ''
     this.#stampNew(kind, draft)
     kind.defaults?.(draft)
-    ownNew(kind, draft, options, seconds(this.clock()))
+    ownNew(kind, draft, options, this.now())
     kind.admit?.(draft, this)
     if (kind.namespaced) this.#checkNamespace(kind, draft)
     const { namespace = '', name } = draft.metadata
@@ -111,7 +111,7 @@ export class MemoryStore extends Objects implements ApiStore {
     carryOver(kind, draft, old)
     kind.beforeUpdate?.(draft, old)
     kind.defaults?.(draft)
-    ownChanged(kind, draft, old, object.metadata.managedFields, options, seconds(this.clock()))
+    ownChanged(kind, draft, old, object.metadata.managedFields, options, this.now())
     // A real server looks twice at the metadata of its own kinds, and says twice what is wrong.
     const once = changedMetaErrors(kind, draft.metadata, old.metadata)
     const errors = kind.custom === undefined ? [...once, ...once] : once
@@ -136,7 +136,7 @@ export class MemoryStore extends Objects implements ApiStore {
     kind.statusDefaults?.(draft)
     const writer = { manager: 'kube-controller-manager', subresource: 'status', ...options.writer }
     const sent = object.metadata.managedFields
-    ownChanged(kind, draft, old, sent, { ...options, writer }, seconds(this.clock()))
+    ownChanged(kind, draft, old, sent, { ...options, writer }, this.now())
     const errors = [...changedMetaErrors(kind, draft.metadata, old.metadata), ...(kind.validateStatus?.(draft) ?? [])]
     refuse(kind, old.metadata.name, errors)
     return this.replace(kind, draft, old, { ...options, ofStatus: true })
@@ -186,7 +186,7 @@ export class MemoryStore extends Objects implements ApiStore {
     const node = this.get('nodes', undefined, nodeName)
     const topology = Object.entries(node?.metadata.labels ?? {}).filter(([name]) => topologyLabels.has(name))
     if (topology.length > 0) draft.metadata.labels = { ...draft.metadata.labels, ...Object.fromEntries(topology) }
-    const time = seconds(this.clock())
+    const time = this.now()
     const scheduled = { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: time }
     const others = listOf(mapOf(draft['status'])['conditions']).filter((c) => c['type'] !== 'PodScheduled')
     draft['status'] = { ...mapOf(draft['status']), conditions: [...others, scheduled] }
@@ -223,7 +223,7 @@ export class MemoryStore extends Objects implements ApiStore {
 
   #stampNew(kind: Kind, draft: KubeObject): void {
     draft.metadata.uid = randomUUID()
-    draft.metadata.creationTimestamp = seconds(this.clock())
+    draft.metadata.creationTimestamp = this.now()
     delete draft.metadata.deletionTimestamp
     delete draft.metadata.deletionGracePeriodSeconds
     if (kind.generation) draft.metadata.generation = 1
@@ -262,7 +262,7 @@ export class MemoryStore extends Objects implements ApiStore {
     if (immortal.has(name)) throw forbidden(kind, name, 'this namespace may not be deleted')
     if (old.metadata.deletionTimestamp !== undefined) return { object: old, gone: false }
     const draft = copyJson(old)
-    draft.metadata.deletionTimestamp = seconds(this.clock())
+    draft.metadata.deletionTimestamp = this.now()
     draft['status'] = { ...mapOf(draft['status']), phase: 'Terminating' }
     if (write.dryRun === true) return { object: freeze(draft), gone: false }
     if (isDeletable(draft)) return { object: this.erase(kind, draft, old), gone: true }

@@ -73,6 +73,4 @@ export interface ApiStore {
   bind(namespace: string, name: string, nodeName: string): KubeObject
   /** Called after each commit, in order, synchronously; must not throw. Returns the unsubscribe function. */
   subscribe(listener: (event: StoreEvent) => void): () => void
-  /** The latest resourceVersion given out. */
-  readonly resourceVersion: string
 }

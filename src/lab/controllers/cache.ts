@@ -31,10 +31,6 @@ export class Cache<T extends KubeObject> {
     return this.#objects.values()
   }
 
-  get size(): number {
-    return this.#objects.size
-  }
-
   /** The objects that an index (by the name it was given) has under a value, in no particular order. */
   indexed(index: string, value: string): T[] {
     return [...this.scan(index, value)]
@@ -53,6 +49,14 @@ export class Cache<T extends KubeObject> {
   /** Told of every later change; `replay` tells of what is there already. */
   onChange(listener: (change: Change<T>) => void): void {
     this.#listeners.push(listener)
+  }
+
+  /** Told the key of whatever comes, changes or goes. */
+  onKey(listener: (key: string) => void): void {
+    this.onChange(({ now, before }) => {
+      const object = now ?? before
+      if (object !== undefined) listener(keyOf(object))
+    })
   }
 
   replay(): void {

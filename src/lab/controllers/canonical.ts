@@ -34,7 +34,7 @@ function sameFields(a: Fields, b: Fields): boolean {
 const nameLetters = 'bcdfghjklmnpqrstvwxz2456789'
 
 /** FNV-1a, 32 bits (RFC draft-eastlake-fnv). */
-export function fnv1a32(text: string): number {
+function fnv1a32(text: string): number {
   let hash = 0x811c9dc5
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
   return hash

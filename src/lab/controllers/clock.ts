@@ -12,23 +12,15 @@ export interface Clock {
 const longestDelayMs = 2_147_483_647
 
 /** The machine's clock; its timers do not keep the process alive. */
-export function systemClock(now: () => number = Date.now): Clock {
-  return {
-    now,
-    after(delayMs, fn) {
-      const timer = setTimeout(fn, Math.min(delayMs, longestDelayMs))
-      timer.unref()
-      return () => clearTimeout(timer)
-    },
-    soon(fn) {
-      const immediate = setImmediate(fn)
-      return () => clearImmediate(immediate)
-    },
-  }
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, fn) {
+    const timer = setTimeout(fn, Math.min(delayMs, longestDelayMs))
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+  soon(fn) {
+    const immediate = setImmediate(fn)
+    return () => clearImmediate(immediate)
+  },
 }
-
-/** A time as most API fields have it (metav1.Time): RFC 3339 in UTC, whole seconds. */
-export const apiTime = (epochMs: number): string => new Date(epochMs).toISOString().replace(/\.\d{3}Z$/, 'Z')
-
-/** A time as Leases and Events have it (metav1.MicroTime). */
-export const apiMicroTime = (epochMs: number): string => new Date(epochMs).toISOString().replace('Z', '000Z')

@@ -41,8 +41,6 @@ export interface Controller {
   watch: (add: (key: string) => void) => void
 }
 
-export type ControllerFactory = (context: ControllerContext) => Controller
-
 /** Gives a controller its queue. */
 export function runController(
   controller: Controller,

@@ -1,6 +1,7 @@
+import { apiMicroTime, apiTime } from '../../kube/times.ts'
 import type { ApiStore, KubeObject } from '../api/types.ts'
 import { same } from './canonical.ts'
-import { apiMicroTime, apiTime, type Clock } from './clock.ts'
+import type { Clock } from './clock.ts'
 
 /** Something worth telling about an object, as `kubectl describe` shows it. */
 export interface Occurrence {
@@ -10,8 +11,6 @@ export interface Occurrence {
   /** Set where the reporter speaks events.k8s.io/v1 (the scheduler does). */
   action?: string
 }
-
-export type Record = (source: string, object: KubeObject, occurrence: Occurrence) => void
 
 /** How long an Event is kept: kube-apiserver's --event-ttl. */
 const keepMs = 3_600_000

@@ -12,7 +12,7 @@ interface StatusLike {
 }
 
 /** Reads a `StatusError` by its shape: the Status object in `status`, or its fields on the error itself. */
-export function failureOf(error: unknown): Failure {
+function failureOf(error: unknown): Failure {
   const outer = (error ?? {}) as StatusLike & { status?: StatusLike }
   const status = typeof outer.status === 'object' ? outer.status : outer
   return {

@@ -28,9 +28,6 @@ export interface ControllersOptions extends Partial<ControllerSettings> {
   log?: (line: string) => void
   /** Stops everything when aborted, as `close` does. */
   signal?: AbortSignal
-  /** Milliseconds since the epoch. */
-  now?: () => number
-  /** Timers as well as time; takes the place of `now`. */
   clock?: Clock
   /** Uniform in [0, 1), for the jitter of retries. */
   random?: () => number
@@ -44,7 +41,7 @@ export interface Controllers {
 
 /** Starts the controllers and the scheduler of the embedded API on a store. */
 export function startControllers(store: ApiStore, options: ControllersOptions = {}): Controllers {
-  const { log = () => {}, signal, clock = systemClock(options.now), random } = options
+  const { log = () => {}, signal, clock = systemClock, random } = options
   const caches = createCaches()
   const recorder = new EventRecorder(store, clock, (error) => log(`events: ${messageOf(error)}`))
   const record: ControllerContext['record'] = (source, object, occurrence) =>

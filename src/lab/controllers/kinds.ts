@@ -287,12 +287,6 @@ export interface EndpointSlice extends KubeObject {
   ports: EndpointPort[] | null
 }
 
-export interface NewEndpointSlice extends NewObject {
-  addressType: string
-  endpoints: Endpoint[] | null
-  ports: EndpointPort[] | null
-}
-
 export interface Node extends KubeObject {
   spec?: { unschedulable?: boolean; taints?: Taint[]; podCIDR?: string; podCIDRs?: string[] }
   status?: { conditions?: Condition[]; allocatable?: Record<string, string> }

@@ -18,9 +18,6 @@ export function splitKey(key: string): { namespace: string | undefined; name: st
 export const controllerOf = (object: Pick<NewObject, 'metadata'>): OwnerReference | undefined =>
   object.metadata.ownerReferences?.find((reference) => reference.controller === true)
 
-export const isControlledBy = (object: Pick<NewObject, 'metadata'>, owner: KubeObject): boolean =>
-  controllerOf(object)?.uid === owner.metadata.uid
-
 /** A reference as controllers give it to what they create. */
 export const controllerReference = (owner: KubeObject): OwnerReference => ({
   apiVersion: owner.apiVersion,

@@ -8,7 +8,7 @@ import { controllerOf, joinKey, keyOf } from './objects.ts'
 import { matchesSelector } from './selector.ts'
 
 /** Keys of the workloads of one kind that a pod matters to: the one that controls it, or all that could adopt it. */
-export function* ownersOf<T extends KubeObject & { spec: { selector: LabelSelector } }>(
+function* ownersOf<T extends KubeObject & { spec: { selector: LabelSelector } }>(
   workloads: Cache<T>,
   kind: string,
   pod: Pod,
@@ -28,10 +28,7 @@ export function watchWorkloads<T extends KubeObject & { spec: { selector: LabelS
   kind: string,
   add: (key: string) => void,
 ): void {
-  workloads.onChange(({ now, before }) => {
-    const either = now ?? before
-    if (either !== undefined) add(keyOf(either))
-  })
+  workloads.onKey(add)
   caches.pods.onChange(({ now, before }) => {
     for (const pod of [now, before]) if (pod !== undefined) for (const key of ownersOf(workloads, kind, pod)) add(key)
   })

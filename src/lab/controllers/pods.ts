@@ -9,7 +9,8 @@ export const conditionOf = (
 export const isPodReady = (pod: Pod): boolean => readySinceMs(pod) !== undefined
 
 /** Its containers have ended for good. */
-export const isPodFinished = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed'
+export const isPodFinished = ({ status }: { status?: { phase?: string } }): boolean =>
+  status?.phase === 'Succeeded' || status?.phase === 'Failed'
 
 /** Counts towards a workload's replicas: neither finished nor on its way out. */
 export const isPodActive = (pod: Pod): boolean => !isPodFinished(pod) && !isTerminating(pod)

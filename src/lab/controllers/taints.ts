@@ -2,8 +2,8 @@ import type { Node, Taint, Toleration } from './kinds.ts'
 import { conditionOf } from './pods.ts'
 
 /** Taints that follow from a node's state (k8s.io/api/core/v1, well-known taints). */
-export const notReadyTaint = 'node.kubernetes.io/not-ready'
-export const unreachableTaint = 'node.kubernetes.io/unreachable'
+const notReadyTaint = 'node.kubernetes.io/not-ready'
+const unreachableTaint = 'node.kubernetes.io/unreachable'
 export const unschedulableTaint = 'node.kubernetes.io/unschedulable'
 
 /** True if the toleration covers the taint: an empty key with Exists covers all, an empty effect all effects. */

@@ -1,7 +1,7 @@
+import { apiMicroTime, apiTime } from '../../kube/times.ts'
 import { bootstrap } from '../api/bootstrap.ts'
 import { MemoryStore } from '../api/store.ts'
 import type { KubeObject, NewObject, StoreEvent } from '../api/types.ts'
-import { apiMicroTime, apiTime } from './clock.ts'
 import { type Controllers, type ControllersOptions, startControllers } from './index.ts'
 import type { Deployment, EndpointSlice, Pod, ReplicaSet } from './kinds.ts'
 import { ManualClock } from './manual-clock.ts'

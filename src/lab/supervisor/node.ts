@@ -6,7 +6,7 @@ import { kubeletIdentityFile } from '../api/certificates.ts'
 import type { LabSpec, NodeProcesses } from '../files.ts'
 import { labFiles } from '../files.ts'
 import type { Log } from '../log.ts'
-import { labCgroup } from '../name.ts'
+import { nodeCgroup } from '../name.ts'
 import { type Holder, inNode, startHolder } from '../nodes/holder.ts'
 import { agentSocketPath, type LabNode } from '../state.ts'
 import type { PlannedNode, TopologyPlan } from '../topology/plan.ts'
@@ -93,7 +93,7 @@ export class RunningNode {
     for (const child of children) child.suspend()
     while (!this.#stopped) {
       try {
-        await killCgroup(cgroupOf(this.#around.spec.name, this.plan.name))
+        await killCgroup(nodeCgroup(this.#around.spec.name, this.plan.name))
         this.#holder = await makeHolder(this.plan, this.#around)
         break
       } catch (error) {
@@ -108,10 +108,8 @@ export class RunningNode {
   }
 }
 
-const cgroupOf = (lab: string, node: string): string => `${labCgroup(lab)}/nodes/${node}`
-
 const makeHolder = ({ name, netns }: PlannedNode, { spec }: NodeSurroundings): Promise<Holder> =>
-  startHolder(name, netnsPath(netns), createCgroup(cgroupOf(spec.name, name)))
+  startHolder(name, netnsPath(netns), createCgroup(nodeCgroup(spec.name, name)))
 
 const kubeletArguments = (spec: LabSpec, { name, addresses, podCIDRs }: PlannedNode): string[] => {
   const { nodeKubeconfig, api } = labFiles(spec.name)

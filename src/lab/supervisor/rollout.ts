@@ -52,7 +52,8 @@ function podProblem(pod: KubeObject): string[] {
   const scheduled = conditions.find(({ type }) => type === 'PodScheduled')
   const { initContainerStatuses = [], containerStatuses = [] } = pod['status'] ?? {}
   const waiting = [...initContainerStatuses, ...containerStatuses].find(({ state }) => state?.waiting)?.state.waiting
-  const reason = waiting?.message ?? waiting?.reason ?? (scheduled?.status === 'False' ? scheduled.message : undefined)
+  const unscheduled = scheduled?.status === 'False' ? scheduled.message : undefined
+  const reason = waiting?.message ?? waiting?.reason ?? unscheduled ?? pod['status']?.message
   return [`Pod ${nameOf(pod)}: ${pod['status']?.phase ?? 'Pending'}${reason ? `, ${reason}` : ''}`]
 }
 

@@ -1,3 +1,4 @@
+import { apiTime } from '../../../kube/times.ts'
 import { isMap, type Json, mapOf, textOf } from '../access.ts'
 import { mediaTypeOf, parseYaml, readBody } from '../body.ts'
 import { withReplicas } from '../crd/scale.ts'
@@ -8,7 +9,7 @@ import type { Kind } from '../kind.ts'
 import { checkPatchOptions, isDryRun } from '../options.ts'
 import { isTrue, type ResourceRequest } from '../request.ts'
 import { badRequest, invalid, notFound } from '../status.ts'
-import { type MemoryStore, seconds } from '../store.ts'
+import type { MemoryStore } from '../store.ts'
 import type { KubeObject } from '../types.ts'
 import { type ApplyRequest, applied, checkConfig } from './apply.ts'
 import { managerOf } from './managed-fields.ts'
@@ -49,7 +50,7 @@ const requestOf = ({ kind, subresource, query, message }: ResourceRequest, confi
   subresource,
   manager: managerOf(query, message.headers),
   force: isTrue(query.get('force')),
-  time: seconds(new Date()),
+  time: apiTime(Date.now()),
 })
 
 /** @throws StatusError 422 if the object is another one than was meant */

@@ -106,7 +106,7 @@ function changedEntries(
 }
 
 /** managedFields of a new object: its creator owns what it sent and what was filled in for it. */
-export function trackCreate(kind: Kind, object: Json, writer: Writer, time: string): ManagedFieldsEntry[] | undefined {
+function trackCreate(kind: Kind, object: Json, writer: Writer, time: string): ManagedFieldsEntry[] | undefined {
   const schema = schemaOf(kind)
   if (schema === undefined) return undefined
   const zero = kind.custom === undefined ? zeroOf(object, alwaysThere) : {}
@@ -117,7 +117,7 @@ export function trackCreate(kind: Kind, object: Json, writer: Writer, time: stri
 }
 
 /** managedFields after an update: its writer owns what it changed, whoever did before. The same list if nobody's fields changed. */
-export function trackUpdate(
+function trackUpdate(
   kind: Kind,
   before: Json,
   after: Json,

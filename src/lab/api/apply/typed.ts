@@ -14,7 +14,7 @@ export const fieldOf = (schema: StructSchema | MapSchema, name: string): Schema 
   schema.is === 'map' ? schema.values : (schema.fields.get(name) ?? (schema.open ? anything : undefined))
 
 /** The path element of an item of a list of type map or set. @throws TypedError if a key is missing */
-export function elementOf(schema: ListSchema, item: unknown): string {
+function elementOf(schema: ListSchema, item: unknown): string {
   if (schema.set === true) return `v:${JSON.stringify(item)}`
   const keys = [...(schema.keys ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1))
   const entries = keys.map(({ name, default: value }) => {

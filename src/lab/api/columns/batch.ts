@@ -1,4 +1,4 @@
-import { type Json, listOf, mapOf, textOf } from '../access.ts'
+import { hasCondition, type Json, listOf, mapOf, textOf } from '../access.ts'
 import { ageSince, ageText } from '../ages.ts'
 import type { Column } from '../kind.ts'
 import {
@@ -15,16 +15,13 @@ import {
   text,
 } from './cells.ts'
 
-const has = (job: Json, type: string): boolean =>
-  listOf(mapOf(job['status'])['conditions']).some((c) => c['type'] === type && c['status'] === 'True')
-
 function jobStatus(job: Json): string {
-  if (has(job, 'Complete')) return 'Complete'
-  if (has(job, 'Failed')) return 'Failed'
+  if (hasCondition(job, 'Complete')) return 'Complete'
+  if (hasCondition(job, 'Failed')) return 'Failed'
   if (mapOf(job['metadata'])['deletionTimestamp'] !== undefined) return 'Terminating'
-  if (has(job, 'Suspended')) return 'Suspended'
-  if (has(job, 'FailureTarget')) return 'FailureTarget'
-  return has(job, 'SuccessCriteriaMet') ? 'SuccessCriteriaMet' : 'Running'
+  if (hasCondition(job, 'Suspended')) return 'Suspended'
+  if (hasCondition(job, 'FailureTarget')) return 'FailureTarget'
+  return hasCondition(job, 'SuccessCriteriaMet') ? 'SuccessCriteriaMet' : 'Running'
 }
 
 function completions(job: Json): string {

@@ -1,6 +1,6 @@
-import { type Json, mapOf, sameJson, textOf } from '../access.ts'
+import { hasCondition, type Json, mapOf, sameJson, textOf } from '../access.ts'
 import type { ApiStore, KubeObject, StoreEvent } from '../types.ts'
-import { cleanupFinalizer, definitionResource, hasCondition, setCondition } from './definition-defaults.ts'
+import { cleanupFinalizer, definitionResource, setCondition } from './definition-defaults.ts'
 
 /**
  * What a real server does about CustomResourceDefinitions behind the scenes: it accepts names, establishes, and deletes the objects of

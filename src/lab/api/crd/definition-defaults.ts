@@ -64,6 +64,3 @@ export function setCondition(
   const next = old === undefined ? [...conditions, condition] : conditions.map((one) => (one === old ? condition : one))
   definition['status'] = { ...mapOf(definition['status']), conditions: next }
 }
-
-export const hasCondition = (definition: Json, type: string): boolean =>
-  listOf(mapOf(definition['status'])['conditions']).some((c) => c['type'] === type && c['status'] === 'True')

@@ -1,7 +1,6 @@
-import { isMap, type Json, listOf, mapOf, textOf } from '../access.ts'
+import { hasCondition, isMap, type Json, listOf, mapOf, textOf } from '../access.ts'
 import { duplicate, type FieldError, invalidValue, notSupported, required } from '../field-errors.ts'
 import { dnsLabelErrors, dnsSubdomainErrors } from '../names.ts'
-import { hasCondition } from './definition-defaults.ts'
 import { structuralErrors } from './structural.ts'
 
 const approval = 'api-approved.kubernetes.io'

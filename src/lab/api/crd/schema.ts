@@ -2,7 +2,6 @@
 export interface Schema {
   type?: string
   format?: string
-  description?: string
   nullable?: boolean
   default?: unknown
   enum?: unknown[]

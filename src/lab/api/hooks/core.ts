@@ -1,4 +1,4 @@
-import { fieldAt, type Json, listOf, mapOf, sameJson, stringsOf, textOf } from '../access.ts'
+import { fieldAt, type Json, listOf, mapOf, sameJson, stringsOf, textOf, textsOf } from '../access.ts'
 import { cidrErrors } from '../addresses.ts'
 import { type FieldError, forbiddenField, invalidValue, oneOf, required } from '../field-errors.ts'
 import { configKeyErrors, labelValueErrors, qualifiedNameErrors } from '../names.ts'
@@ -121,9 +121,6 @@ export function nodeErrors(node: Json, old: Json | undefined): FieldError[] {
     ...once('providerID', 'spec.providerID', 'providerID'),
   ]
 }
-
-const textsOf = (value: unknown): string[] =>
-  Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : []
 
 const taintErrors = (taint: Json, path: string): FieldError[] => [
   ...qualifiedNameErrors(textOf(taint['key'])).map((words) => invalidValue(`${path}.key`, taint['key'], words)),

@@ -1,7 +1,7 @@
 import { type Json, mapOf, sameJson } from '../access.ts'
 import { type FieldError, invalidValue, notSupported } from '../field-errors.ts'
 import { fill } from './pod-defaults.ts'
-import { defaultTemplate, workloadErrors } from './workloads.ts'
+import { defaultStrategy, defaultTemplate, workloadErrors } from './workloads.ts'
 
 const templateGeneration = 'deprecated.daemonset.template.generation'
 
@@ -13,16 +13,10 @@ export const daemonSetStatus = (): Json => ({
 })
 
 export function defaultDaemonSet(set: Json): void {
-  defaultTemplate(set)
+  set['spec'] = mapOf(set['spec'])
   const spec = set['spec'] as Json
-  fill(spec, 'updateStrategy', {})
-  const strategy = mapOf(spec['updateStrategy'])
-  fill(strategy, 'type', 'RollingUpdate')
-  if (strategy['type'] === 'RollingUpdate') {
-    fill(strategy, 'rollingUpdate', {})
-    fill(mapOf(strategy['rollingUpdate']), 'maxUnavailable', 1)
-    fill(mapOf(strategy['rollingUpdate']), 'maxSurge', 0)
-  }
+  defaultTemplate(spec)
+  defaultStrategy(spec, 'updateStrategy', { maxUnavailable: 1, maxSurge: 0 })
   fill(spec, 'revisionHistoryLimit', 10)
   const metadata = set['metadata'] as Json
   metadata['annotations'] = { [templateGeneration]: '1', ...mapOf(metadata['annotations']) }

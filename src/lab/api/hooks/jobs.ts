@@ -1,7 +1,8 @@
 import { isMap, type Json, listOf, mapOf, sameJson } from '../access.ts'
 import { type FieldError, invalidValue, notSupported, oneOf, required } from '../field-errors.ts'
-import { defaultPodSpec, fill } from './pod-defaults.ts'
+import { fill } from './pod-defaults.ts'
 import { podSpecErrors } from './pod-validation.ts'
+import { defaultTemplate } from './workloads.ts'
 
 function defaultJobSpec(spec: Json): void {
   if (spec['completions'] === undefined && spec['parallelism'] === undefined) spec['completions'] = 1
@@ -11,14 +12,6 @@ function defaultJobSpec(spec: Json): void {
   fill(spec, 'suspend', false)
   fill(spec, 'manualSelector', false)
   fill(spec, 'podReplacementPolicy', isMap(spec['podFailurePolicy']) ? 'Failed' : 'TerminatingOrFailed')
-}
-
-function defaultTemplate(spec: Json): void {
-  spec['template'] = mapOf(spec['template'])
-  const template = spec['template'] as Json
-  fill(template, 'metadata', {})
-  fill(template, 'spec', {})
-  if (isMap(template['spec'])) defaultPodSpec(template['spec'])
 }
 
 export function defaultJob(job: Json): void {
@@ -108,11 +101,6 @@ export function cronJobErrors(cron: Json): FieldError[] {
     ...oneOf('spec.concurrencyPolicy', spec['concurrencyPolicy'], ['Allow', 'Forbid', 'Replace']),
     ...templateErrors(mapOf(mapOf(spec['jobTemplate'])['spec']), 'spec.jobTemplate.spec'),
   ]
-}
-
-/** Pods that are listed by something with a template but no controller here. */
-export function defaultPodTemplate(object: Json): void {
-  defaultTemplate(object)
 }
 
 export function defaultReplicationController(controller: Json): void {

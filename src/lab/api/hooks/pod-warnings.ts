@@ -1,7 +1,7 @@
 import { type Json, listOf, mapOf, textOf } from '../access.ts'
 
 /** What a real API server warns of in a pod, or in a template below the given path (pkg/api/pod/warnings.go, as far as it happens here). */
-export function podSpecWarnings(spec: Json, path: string): string[] {
+function podSpecWarnings(spec: Json, path: string): string[] {
   return ['initContainers', 'containers'].flatMap((field) =>
     listOf(spec[field]).flatMap((container, i) => containerWarnings(container, `${path}.${field}[${i}]`)),
   )

@@ -2,19 +2,13 @@ import { isMap, type Json, listOf, mapOf, sameJson } from '../access.ts'
 import { type FieldError, forbiddenField, invalidValue } from '../field-errors.ts'
 import { fill } from './pod-defaults.ts'
 import { defaultClaim } from './volumes.ts'
-import { defaultReplicaSet, workloadErrors } from './workloads.ts'
+import { defaultReplicaSet, defaultStrategy, workloadErrors } from './workloads.ts'
 
 export function defaultStatefulSet(set: Json): void {
   defaultReplicaSet(set)
   const spec = set['spec'] as Json
   fill(spec, 'podManagementPolicy', 'OrderedReady')
-  fill(spec, 'updateStrategy', {})
-  const strategy = mapOf(spec['updateStrategy'])
-  fill(strategy, 'type', 'RollingUpdate')
-  if (strategy['type'] === 'RollingUpdate') {
-    fill(strategy, 'rollingUpdate', {})
-    fill(mapOf(strategy['rollingUpdate']), 'partition', 0)
-  }
+  defaultStrategy(spec, 'updateStrategy', { partition: 0 })
   fill(spec, 'revisionHistoryLimit', 10)
   fill(spec, 'persistentVolumeClaimRetentionPolicy', {})
   const retention = mapOf(spec['persistentVolumeClaimRetentionPolicy'])

@@ -8,31 +8,32 @@ import { podSpecErrors } from './pod-validation.ts'
 export function defaultReplicaSet(object: Json): void {
   object['spec'] = mapOf(object['spec'])
   fill(object['spec'] as Json, 'replicas', 1)
-  defaultTemplate(object)
+  defaultTemplate(object['spec'] as Json)
 }
 
-/** The pod template in `spec`. */
-export function defaultTemplate(object: Json): void {
-  object['spec'] = mapOf(object['spec'])
-  const spec = object['spec'] as Json
-  fill(spec, 'template', {})
-  const template = mapOf(spec['template'])
+/** The pod template of a spec, or of a PodTemplate. */
+export function defaultTemplate(spec: Json): void {
+  spec['template'] = mapOf(spec['template'])
+  const template = spec['template'] as Json
   fill(template, 'metadata', {})
   fill(template, 'spec', {})
   if (isMap(template['spec'])) defaultPodSpec(template['spec'])
 }
 
+/** How a workload goes over to a new template: `field` of its spec. @param rolling what a rolling update has where nothing is said */
+export function defaultStrategy(spec: Json, field: 'strategy' | 'updateStrategy', rolling: Json): void {
+  fill(spec, field, {})
+  const strategy = mapOf(spec[field])
+  fill(strategy, 'type', 'RollingUpdate')
+  if (strategy['type'] !== 'RollingUpdate') return
+  fill(strategy, 'rollingUpdate', {})
+  for (const [name, value] of Object.entries(rolling)) fill(mapOf(strategy['rollingUpdate']), name, value)
+}
+
 export function defaultDeployment(object: Json): void {
   defaultReplicaSet(object)
   const spec = object['spec'] as Json
-  fill(spec, 'strategy', {})
-  const strategy = mapOf(spec['strategy'])
-  fill(strategy, 'type', 'RollingUpdate')
-  if (strategy['type'] === 'RollingUpdate') {
-    fill(strategy, 'rollingUpdate', {})
-    fill(mapOf(strategy['rollingUpdate']), 'maxUnavailable', '25%')
-    fill(mapOf(strategy['rollingUpdate']), 'maxSurge', '25%')
-  }
+  defaultStrategy(spec, 'strategy', { maxUnavailable: '25%', maxSurge: '25%' })
   fill(spec, 'revisionHistoryLimit', 10)
   fill(spec, 'progressDeadlineSeconds', 600)
 }

@@ -3,7 +3,7 @@ import * as more from '../columns/core.ts'
 import * as columns from '../columns.ts'
 import * as core from '../hooks/core.ts'
 import { endpointsErrors } from '../hooks/endpoints.ts'
-import { defaultPodTemplate, defaultReplicationController, replicationControllerErrors } from '../hooks/jobs.ts'
+import { defaultReplicationController, replicationControllerErrors } from '../hooks/jobs.ts'
 import { defaultLimitRange } from '../hooks/limits.ts'
 import { admitPod, defaultPod, defaultPodStatus, initialPodStatus } from '../hooks/pod-defaults.ts'
 import { podSpecErrors, podUpdateErrors } from '../hooks/pod-validation.ts'
@@ -13,6 +13,7 @@ import { carryOverService, defaultService, defaultServiceStatus } from '../hooks
 import { serviceErrors, serviceStatusErrors } from '../hooks/service-validation.ts'
 import { serviceWarnings } from '../hooks/service-warnings.ts'
 import * as volumes from '../hooks/volumes.ts'
+import { defaultTemplate } from '../hooks/workloads.ts'
 import type { Kind } from '../kind.ts'
 import { dnsLabelNameErrors } from '../names.ts'
 import { at, kind } from './define.ts'
@@ -197,7 +198,7 @@ export const coreKinds: readonly Kind[] = [
     generation: true,
     deleteReturnsObject: true,
     columns: more.podTemplateColumns,
-    defaults: defaultPodTemplate,
+    defaults: defaultTemplate,
   }),
   kind({
     kind: 'ReplicationController',

@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib'
  * A record on disk: length of the payload and its CRC-32 (zlib's), four bytes each, little endian, then the payload. The payload is lines of
  * JSON. A record is there whole or not at all, so what must not be torn apart goes into one.
  */
-export const headBytes = 8
+const headBytes = 8
 /** No record is longer; what claims to be is damage. */
 const maxPayloadBytes = 1 << 30
 const chunkBytes = 1 << 20

@@ -1,7 +1,7 @@
 import type { KubeObject, StoreEvent } from '../types.ts'
 
 /** Layout of the files; another one is not read. */
-export const format = 1
+const format = 1
 
 /** What a store holds: all that outlives its process. */
 export interface Saved {

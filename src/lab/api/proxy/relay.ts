@@ -27,7 +27,7 @@ export function relay(client: Socket, head: Buffer, server: Socket, { message, t
 }
 
 /** The sockets' ends as well: an orderly one lets the other side finish; one by an error does not wait for anybody. */
-export function join(one: Socket, other: Socket): void {
+function join(one: Socket, other: Socket): void {
   for (const [from, to] of [
     [one, other],
     [other, one],

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { methodNotAllowed } from '../status.ts'
 
-export const streams = ['exec', 'attach', 'portforward'] as const
+const streams = ['exec', 'attach', 'portforward'] as const
 export type Stream = (typeof streams)[number]
 
 /** A request that is passed on: to the kubelet of a pod's node, or to a pod, a Service or a node itself. */

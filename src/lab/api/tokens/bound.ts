@@ -39,7 +39,7 @@ function goKind(apiVersion: string, kind: string): string {
   return `${group}/${version}, Kind=${kind}`
 }
 
-export const serviceAccountOf = (pod: KubeObject): string => textOf(pod['spec']?.serviceAccountName) || 'default'
+const serviceAccountOf = (pod: KubeObject): string => textOf(pod['spec']?.serviceAccountName) || 'default'
 
 /** How long a token outlives the end of the grace period of what it is bound to (kube-apiserver). */
 const leewayMs = 60_000

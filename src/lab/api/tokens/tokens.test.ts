@@ -181,9 +181,9 @@ describe('a token', () => {
 
   it('is refused when it is over, and when a character of it is another', async () => {
     const tokens = new ServiceAccountTokens(api.store, dir)
-    const later = new Date(Date.now() + 601_000)
     const audience = ['https://kubernetes.default.svc']
     const token = await tokenFor({ expirationSeconds: 600 })
+    const later = new Date(Date.now() + 601_000)
     expect(tokens.authenticate(token, audience, new Date())).toHaveProperty('user')
     expect(tokens.authenticate(token, audience, later)).toEqual({ error: 'service account token has expired' })
     const [header, claims, signature = ''] = token.split('.')

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { apiTime } from '../../../kube/times.ts'
 import { isMap, type Json, mapOf, textOf, textsOf } from '../access.ts'
 import type { User } from '../authorization.ts'
 import { type FieldError, invalidValue } from '../field-errors.ts'
@@ -40,13 +41,13 @@ export class ServiceAccountTokens {
     const bound = isMap(reference) ? boundObject(this.#store, account, reference) : undefined
     const issuedAt = Math.floor(now.getTime() / 1000)
     const token = this.#key.sign(claimsOf(account, spec, issuedAt, this.#places(bound)))
-    const creationTimestamp = rfc3339(issuedAt)
+    const creationTimestamp = apiTime(issuedAt * 1000)
     return {
       kind: tokenRequestKind.kind,
       apiVersion: 'authentication.k8s.io/v1',
       metadata: { ...request['metadata'], name, namespace, creationTimestamp },
       spec,
-      status: { token, expirationTimestamp: rfc3339(issuedAt + Number(spec['expirationSeconds'])) },
+      status: { token, expirationTimestamp: apiTime((issuedAt + Number(spec['expirationSeconds'])) * 1000) },
     }
   }
 
@@ -117,8 +118,6 @@ const invalidated = 'service account token has been invalidated'
 /** Where the keys are read, and where it says so. */
 export const keysPath = '/openid/v1/jwks'
 export const discoveryPath = '/.well-known/openid-configuration'
-
-const rfc3339 = (seconds: number): string => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`
 
 /** As Go's %q writes a list. */
 const goStrings = (texts: readonly string[]): string => `[${texts.map((text) => JSON.stringify(text)).join(' ')}]`

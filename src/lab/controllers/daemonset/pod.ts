@@ -6,7 +6,7 @@ import { isTolerated } from '../taints.ts'
 
 export const hashLabel = 'controller-revision-hash'
 const generationLabel = 'pod-template-generation'
-export const templateGenerationAnnotation = 'deprecated.daemonset.template.generation'
+const templateGenerationAnnotation = 'deprecated.daemonset.template.generation'
 
 /** What every pod of a DaemonSet tolerates, so that a node's troubles do not drive it away (apps/v1, DaemonSet). */
 const daemonTolerations: readonly Toleration[] = [

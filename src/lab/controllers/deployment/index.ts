@@ -18,10 +18,7 @@ export function deploymentController(context: ControllerContext): Controller {
   return {
     name: source,
     watch(add) {
-      caches.deployments.onChange(({ now, before }) => {
-        const either = now ?? before
-        if (either !== undefined) add(keyOf(either))
-      })
+      caches.deployments.onKey(add)
       caches.replicasets.onChange(({ now, before }) => {
         for (const replicaSet of [now, before]) {
           if (replicaSet !== undefined) for (const key of ownersOf(context, replicaSet)) add(key)

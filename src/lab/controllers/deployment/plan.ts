@@ -1,6 +1,6 @@
+import { apiTime } from '../../../kube/times.ts'
 import type { NewObject } from '../../api/types.ts'
 import { same } from '../canonical.ts'
-import { apiTime } from '../clock.ts'
 import { setCondition } from '../conditions.ts'
 import type { Occurrence } from '../events.ts'
 import type { Deployment, DeploymentStatus, ReplicaSet } from '../kinds.ts'

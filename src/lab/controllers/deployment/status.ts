@@ -1,4 +1,4 @@
-import { apiTime } from '../clock.ts'
+import { apiTime } from '../../../kube/times.ts'
 import { setCondition, withoutCondition } from '../conditions.ts'
 import type { Condition, Deployment, DeploymentStatus, ReplicaSet } from '../kinds.ts'
 import { timeOf } from '../objects.ts'

@@ -1,6 +1,6 @@
+import { apiTime } from '../../../kube/times.ts'
 import { candidates } from '../caches.ts'
 import { same } from '../canonical.ts'
-import { apiTime } from '../clock.ts'
 import { putCondition } from '../conditions.ts'
 import type { Controller, ControllerContext } from '../controller.ts'
 import { portionOf } from '../deployment/rolling.ts'
@@ -15,10 +15,7 @@ export function disruptionController(context: ControllerContext): Controller {
   return {
     name: 'disruption-controller',
     watch(add) {
-      caches.poddisruptionbudgets.onChange(({ now, before }) => {
-        const either = now ?? before
-        if (either !== undefined) add(keyOf(either))
-      })
+      caches.poddisruptionbudgets.onKey(add)
       caches.pods.onChange(({ now, before }) => {
         for (const pod of [now, before]) if (pod !== undefined) for (const key of budgetsOf(context, pod)) add(key)
       })

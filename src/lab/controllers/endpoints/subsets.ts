@@ -5,7 +5,7 @@ import { compareText, isTerminating } from '../objects.ts'
 import { isPodFinished, isPodReady } from '../pods.ts'
 
 /** Addresses that an Endpoints object holds at most; the rest is left out (kube-controller-manager, maxCapacity). */
-export const maxAddresses = 1000
+const maxAddresses = 1000
 
 interface Entry {
   address: EndpointAddress

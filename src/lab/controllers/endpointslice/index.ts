@@ -12,7 +12,7 @@ import { addTopologyHints, wantsTopology } from './topology.ts'
 import { TriggerTimes, withTrigger } from './trigger.ts'
 
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
-export const managedBy = 'endpointslice-controller.k8s.io'
+const managedBy = 'endpointslice-controller.k8s.io'
 const headlessLabel = 'service.kubernetes.io/headless'
 const zoneLabel = 'topology.kubernetes.io/zone'
 

@@ -2,7 +2,7 @@ import { canonical, same } from '../canonical.ts'
 import type { Endpoint, EndpointPort, EndpointSlice } from '../kinds.ts'
 
 /** Endpoints that a slice holds at most (kube-controller-manager, --max-endpoints-per-slice). */
-export const maxEndpointsPerSlice = 100
+const maxEndpointsPerSlice = 100
 
 /** What the endpoints of one Service and address type should be: those with the same ports belong together. */
 export interface DesiredGroup {

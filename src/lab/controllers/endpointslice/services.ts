@@ -11,10 +11,7 @@ export const selectsPods = ({ spec }: Service): boolean =>
 /** Tells of the Services that change, and of those whose pods do. */
 export function watchServices(context: ControllerContext, add: (key: string) => void): void {
   const { caches } = context
-  caches.services.onChange(({ now, before }) => {
-    const either = now ?? before
-    if (either !== undefined) add(keyOf(either))
-  })
+  caches.services.onKey(add)
   caches.pods.onChange(({ now, before }) => {
     for (const pod of [now, before]) if (pod !== undefined) addServices(context, pod, add)
   })

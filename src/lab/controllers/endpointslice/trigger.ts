@@ -1,4 +1,4 @@
-import { apiTime } from '../clock.ts'
+import { apiTime } from '../../../kube/times.ts'
 import type { Pod, Service } from '../kinds.ts'
 import { timeOf } from '../objects.ts'
 import { conditionOf } from '../pods.ts'

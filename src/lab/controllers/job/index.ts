@@ -14,10 +14,7 @@ export function jobController(context: ControllerContext): Controller {
   return {
     name: source,
     watch(add) {
-      caches.jobs.onChange(({ now, before }) => {
-        const either = now ?? before
-        if (either !== undefined) add(keyOf(either))
-      })
+      caches.jobs.onKey(add)
       caches.pods.onChange(({ now, before }) => {
         const pod = now ?? before
         const owner = pod && controllerOf(pod)

@@ -1,5 +1,5 @@
+import { apiTime } from '../../../kube/times.ts'
 import type { NewObject } from '../../api/types.ts'
-import { apiTime } from '../clock.ts'
 import type { Condition, Job, Pod } from '../kinds.ts'
 import { controllerReference, isTerminating } from '../objects.ts'
 import { isPodFinished, isPodReady } from '../pods.ts'

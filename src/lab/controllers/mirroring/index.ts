@@ -7,7 +7,7 @@ import { managedByLabel } from '../endpointslice/index.ts'
 import { type DesiredGroup, planSlices, type SliceContent } from '../endpointslice/reconcile.ts'
 import { triggerTimeAnnotation } from '../endpointslice/trigger.ts'
 import type { Endpoint, EndpointAddress, EndpointSlice, Endpoints, Service } from '../kinds.ts'
-import { byCreation, controllerReference, isTerminating, joinKey, keyOf } from '../objects.ts'
+import { byCreation, controllerReference, isTerminating, joinKey } from '../objects.ts'
 
 const managedBy = 'endpointslicemirroring-controller.k8s.io'
 const skipLabel = 'endpointslice.kubernetes.io/skip-mirror'
@@ -25,11 +25,7 @@ export function mirroringController(context: ControllerContext): Controller {
   return {
     name: 'endpoint-slice-mirroring-controller',
     watch(add) {
-      for (const cache of [caches.endpoints, caches.services])
-        cache.onChange(({ now, before }) => {
-          const either = now ?? before
-          if (either !== undefined) add(keyOf(either))
-        })
+      for (const cache of [caches.endpoints, caches.services]) cache.onKey(add)
       caches.endpointslices.onChange(({ now, before }) => {
         for (const slice of [now, before]) {
           const name = slice?.metadata.labels?.[serviceNameLabel]

@@ -1,4 +1,4 @@
-import { apiTime } from '../clock.ts'
+import { apiTime } from '../../../kube/times.ts'
 import { putCondition } from '../conditions.ts'
 import type { Controller, ControllerContext } from '../controller.ts'
 import { isNotFound } from '../failure.ts'

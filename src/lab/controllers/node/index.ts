@@ -1,5 +1,5 @@
+import { apiTime } from '../../../kube/times.ts'
 import { same } from '../canonical.ts'
-import { apiTime } from '../clock.ts'
 import type { Controller, ControllerContext } from '../controller.ts'
 import type { Condition, Lease, Node, Pod, Taint } from '../kinds.ts'
 import { isTerminating, joinKey, timeOf } from '../objects.ts'

@@ -1,5 +1,5 @@
+import { apiTime } from '../../../kube/times.ts'
 import { same } from '../canonical.ts'
-import { apiTime } from '../clock.ts'
 import { setCondition, withoutCondition } from '../conditions.ts'
 import type { Controller, ControllerContext } from '../controller.ts'
 import { isConflict, isNamespaceTerminating, isNotFound, messageOf } from '../failure.ts'

@@ -5,7 +5,7 @@ import { isPodActive, isPodAvailable, isPodFinished, isPodReady, readySinceMs } 
 import { matchesLabels } from '../selector.ts'
 
 /** Pods that one sync creates or deletes at most (kube-controller-manager, BurstReplicas). */
-export const burstReplicas = 500
+const burstReplicas = 500
 
 /** By how many pods a ReplicaSet is short (positive) or over (negative). */
 export const missingReplicas = (replicaSet: ReplicaSet, active: readonly Pod[]): number =>

@@ -28,7 +28,11 @@ export function misfitOf(pod: Pod, node: Node, there: Iterable<Pod>): Misfit | u
   return hasFreePorts(pod, there) ? undefined : "node(s) didn't have free ports for the requested pod ports"
 }
 
-function hasFreePorts(pod: Pod, there: Iterable<Pod>): boolean {
+/** What is looked at of a pod here: kubelets ask too, of pods that came past the scheduler. */
+type PortHolder = { spec: Pick<Pod['spec'], 'containers' | 'initContainers'>; status?: { phase?: string } }
+
+/** Whether no pod of a node that still runs holds a host port that this one asks for. */
+export function hasFreePorts(pod: PortHolder, there: Iterable<PortHolder>): boolean {
   const wanted = hostPortsOf(pod)
   if (wanted.length === 0) return true
   for (const other of there) {
@@ -55,7 +59,7 @@ function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTe
 }
 
 /** Those of sidecars too, as they stay. */
-const hostPortsOf = ({ spec }: Pod): ContainerPort[] => {
+const hostPortsOf = ({ spec }: PortHolder): ContainerPort[] => {
   const sidecars = (spec.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always')
   return [...spec.containers, ...sidecars].flatMap(({ ports = [] }) =>
     ports.filter(({ hostPort }) => (hostPort ?? 0) > 0),

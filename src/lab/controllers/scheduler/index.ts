@@ -1,5 +1,5 @@
+import { apiTime } from '../../../kube/times.ts'
 import { same } from '../canonical.ts'
-import { apiTime } from '../clock.ts'
 import { putCondition } from '../conditions.ts'
 import type { Controller, ControllerContext } from '../controller.ts'
 import type { Condition, Node, Pod } from '../kinds.ts'

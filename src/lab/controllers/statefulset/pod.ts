@@ -3,8 +3,8 @@ import type { Pod, PodTemplate, StatefulSet } from '../kinds.ts'
 import { controllerReference } from '../objects.ts'
 
 /** Labels of a StatefulSet's pods (apps/v1). */
-export const podNameLabel = 'statefulset.kubernetes.io/pod-name'
-export const podIndexLabel = 'apps.kubernetes.io/pod-index'
+const podNameLabel = 'statefulset.kubernetes.io/pod-name'
+const podIndexLabel = 'apps.kubernetes.io/pod-index'
 export const revisionLabel = 'controller-revision-hash'
 
 export const podName = (set: StatefulSet, ordinal: number): string => `${set.metadata.name}-${ordinal}`
