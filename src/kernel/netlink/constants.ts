@@ -6,7 +6,6 @@ export const NETLINK_NETFILTER = 12
 export const NETLINK_GENERIC = 16
 
 export const NLM_F_REQUEST = 0x01
-export const NLM_F_MULTI = 0x02
 export const NLM_F_ACK = 0x04
 /** The dump met a change and is not of one moment. */
 export const NLM_F_DUMP_INTR = 0x10

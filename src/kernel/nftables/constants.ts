@@ -22,7 +22,6 @@ export const NFT_MSG_GETRULE = subsystem | 7
 export const NFT_MSG_NEWSETELEM = subsystem | 12
 export const NFT_MSG_GETSETELEM = subsystem | 13
 export const NFT_MSG_DELSETELEM = subsystem | 14
-export const NFT_MSG_NEWGEN = subsystem | 15
 export const NFT_MSG_GETGEN = subsystem | 16
 
 export const NFTA_LIST_ELEM = 1
@@ -36,9 +35,7 @@ export const NFTA_CHAIN_POLICY = 5
 export const NFTA_CHAIN_TYPE = 7
 export const NFTA_RULE_TABLE = 1
 export const NFTA_RULE_CHAIN = 2
-export const NFTA_RULE_HANDLE = 3
 export const NFTA_RULE_EXPRESSIONS = 4
-export const NFTA_RULE_USERDATA = 7
 export const NFTA_GEN_ID = 1
 export const NFTA_DATA_VALUE = 1
 export const NFTA_DATA_VERDICT = 2

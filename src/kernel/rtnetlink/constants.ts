@@ -10,7 +10,6 @@ export const AF_INET6 = 10
 export const RTM_NEWLINK = 16
 export const RTM_DELLINK = 17
 export const RTM_GETLINK = 18
-export const RTM_SETLINK = 19
 export const RTM_NEWADDR = 20
 export const RTM_DELADDR = 21
 export const RTM_GETADDR = 22
@@ -77,11 +76,9 @@ export const RT_SCOPE_HOST = 254
 export const RT_SCOPE_NOWHERE = 255
 
 export const RT_TABLE_MAIN = 254
-export const RT_TABLE_LOCAL = 255
 
 export const RTPROT_KERNEL = 2
 export const RTPROT_BOOT = 3
-export const RTPROT_STATIC = 4
 
 export const RTNH_F_ONLINK = 4
 export const RTM_F_CLONED = 0x200
@@ -101,7 +98,6 @@ export const routeTypes = {
 
 export const NDA_DST = 1
 export const NDA_LLADDR = 2
-export const NDA_MASTER = 9
 export const NTF_SELF = 0x02
 
 /** By `ip neigh`'s names. */
