@@ -9,6 +9,7 @@ import { loadKubeconfig } from '../kube/kubeconfig.ts'
 import type { Change } from '../reconcile/types.ts'
 import { ServedFamilies } from '../proxy/families.ts'
 import { companions } from './companions.ts'
+import { boundInlining } from './compiler.ts'
 import type { AgentConfig } from './config.ts'
 import type { AgentContext } from './context.ts'
 import { AgentHealth } from './health.ts'
@@ -27,6 +28,7 @@ const lockWaitMs = 15_000
  */
 export async function runAgent(config: AgentConfig, log: Log, signal: AbortSignal): Promise<void> {
   boundHeap()
+  boundInlining()
   for (const note of config.notes) log('info', note)
   if (config.oomScoreAdj !== undefined) setOomScore(config.oomScoreAdj, log)
   const lock = await takeWriterLock(lockWaitMs, signal)

@@ -49,6 +49,7 @@ export function makeSources(
   const fabric =
     config.flannelBackend === 'none' ? undefined : makeFabricView(config.nodeName, config.clusterCIDRs.map(formatCIDR))
   const triggers = new TriggerTimes()
+  triggers.forgetGone(view.slices)
   const own = nodeEligibility(config.nodeName)
   const pods = fabric === undefined ? [] : [{ store: fabric.nodes, decode: decodeFabricNode }]
   const lists = new ApiLists(client, onError)

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { ObjectStore } from '../kube/store.ts'
 import type { EndpointSlice as ApiSlice } from '../kube/types.ts'
+import type { EndpointSlice } from '../model/endpoints.ts'
 import { decodeSlice } from '../proxy/view.ts'
 import { TriggerTimes } from './trigger-times.ts'
 
@@ -43,5 +45,27 @@ describe('the trigger of a change', () => {
     expect(triggers.take('default/web-1')).toBe(startedMs + 5000)
     decode(slice('2026-01-01T12:00:05Z'))
     expect(triggers.take('default/web-1')).toBeUndefined()
+  })
+
+  it('is forgotten with its slice, also where nobody takes it and nobody was told that the slice was there', async () => {
+    const triggers = new TriggerTimes(startedMs)
+    const slices = new ObjectStore<EndpointSlice>()
+    triggers.forgetGone(slices)
+    slices.replaceAll([])
+    const decoded = triggers.noting(decodeSlice)(slice('2026-01-01T12:00:05Z'))
+    if (decoded === undefined) throw new Error('it is one')
+    const told = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    await told()
+    slices.set(decoded.key, decoded.value)
+    await told()
+    expect(triggers.size).toBe(1)
+    slices.delete(decoded.key)
+    await told()
+    expect(triggers.size).toBe(0)
+    triggers.noting(decodeSlice)(slice('2026-01-01T12:00:06Z'))
+    slices.set(decoded.key, decoded.value)
+    slices.delete(decoded.key)
+    await told()
+    expect(triggers.size).toBe(0)
   })
 })

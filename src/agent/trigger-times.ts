@@ -1,4 +1,5 @@
 import type { Decoded } from '../kube/reflector.ts'
+import { followStore, type ObjectStore } from '../kube/store.ts'
 import type { EndpointSlice as ApiSlice } from '../kube/types.ts'
 import type { EndpointSlice } from '../model/endpoints.ts'
 import type { Family } from '../model/ip.ts'
@@ -44,7 +45,19 @@ export class TriggerTimes {
     return atMs
   }
 
-  forget(slice: string): void {
+  /** Forgets slices that go, of whatever family: nobody may serve theirs. */
+  forgetGone(slices: ObjectStore<EndpointSlice>): void {
+    followStore(slices, (changes) => {
+      for (const [key, { now }] of changes) if (now === undefined) this.#forget(key)
+    })
+  }
+
+  /** How many slices something is known of. */
+  get size(): number {
+    return this.#last.size
+  }
+
+  #forget(slice: string): void {
     this.#fresh.delete(slice)
     this.#last.delete(slice)
   }
@@ -66,12 +79,8 @@ export function networkProgramming(
 ): { value: () => HistogramValue; stop: () => void } {
   const latency = new CommitLatency(reconciler, networkProgrammingBounds)
   const stop = view.slices.onChange((changes) => {
-    for (const [key, { now, old }] of changes) {
-      if ((now ?? old)?.family !== family) continue
-      if (now === undefined) {
-        triggers.forget(key)
-        continue
-      }
+    for (const [key, { now }] of changes) {
+      if (now?.family !== family) continue
       const triggerMs = triggers.take(key)
       if (triggerMs === undefined) continue
       const service = `${now.namespace}/${now.service}`

@@ -50,13 +50,14 @@ export class Leadership {
       return this.#lead(signal)
     }
     let reported = ''
+    let work: Promise<void> | undefined
     while (!signal.aborted) {
       const end = await runLeaderElection(
         {
           ...leaderElection,
           client: this.#client,
           identity,
-          onStartedLeading: (term) => this.#lead(term),
+          onStartedLeading: (term) => (work = this.#lead(term)),
           onNewLeader: (leader) => {
             this.#leader = leader
             this.#leaseError = undefined
@@ -71,6 +72,8 @@ export class Leadership {
         signal,
       )
       if (end === 'lost') this.#log('warn', 'the Lease is lost; standing for election again', { leader: this.#leader })
+      // Else what the lost term still has to stop would be the next one's.
+      await work
     }
   }
 

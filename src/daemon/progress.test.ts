@@ -4,6 +4,8 @@ import { Progress } from './progress.ts'
 
 describe('a part', () => {
   let nowMs: number
+  /** By how much the clock on the wall is wrong. */
+  let wrongMs: number
   let due: boolean
   let transactions: number
   let failing: number
@@ -11,6 +13,7 @@ describe('a part', () => {
 
   beforeEach(() => {
     nowMs = 1_000_000
+    wrongMs = 0
     due = false
     transactions = 0
     failing = 0
@@ -26,7 +29,11 @@ describe('a part', () => {
       },
       status,
     }
-    progress = new Progress(reconciler, () => nowMs)
+    progress = new Progress(
+      reconciler,
+      () => nowMs + wrongMs,
+      () => nowMs,
+    )
   })
 
   const healthy = (): boolean => progress.health().healthy
@@ -49,6 +56,27 @@ describe('a part', () => {
     expect(healthy()).toBe(false)
     progress.ran()
     expect(progress.health()).toMatchObject({ healthy: true, updatedMs: nowMs, queuedMs: 1_050_000 })
+  })
+
+  it('is not judged by a clock that was set', () => {
+    progress.queued()
+    wrongMs = 3_600_000
+    expect(healthy()).toBe(true)
+    wrongMs = -3_600_000
+    nowMs += 61_000
+    expect(healthy()).toBe(false)
+  })
+
+  it('does not keep up when its runs break off, though nobody has queued anything', () => {
+    progress.ran()
+    progress.stumbled()
+    nowMs += 60_000
+    progress.stumbled()
+    expect(healthy()).toBe(true)
+    nowMs++
+    expect(healthy()).toBe(false)
+    progress.ran()
+    expect(healthy()).toBe(true)
   })
 
   it('keeps up when each run ends with something new to do', () => {

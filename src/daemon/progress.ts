@@ -21,28 +21,40 @@ export interface PartHealth {
 export class Progress {
   readonly #reconciler: Pick<Reconciler, 'due' | 'status'>
   readonly #now: () => number
+  readonly #monotonic: () => number
+  /** On the monotonic clock, as all that is compared: a clock that is set neither hides nor invents a standstill. */
   #waitingSinceMs: number | undefined
   #queuedMs: number | undefined
   #updatedMs: number | undefined
   #transactions = -1
-  #refusedSinceMs = 0
+  #refusedSinceMs: number
   #onUpdated: () => void = () => {}
 
-  constructor(reconciler: Pick<Reconciler, 'due' | 'status'>, now: () => number = Date.now) {
+  constructor(
+    reconciler: Pick<Reconciler, 'due' | 'status'>,
+    now: () => number = Date.now,
+    monotonic: () => number = () => performance.now(),
+  ) {
     this.#reconciler = reconciler
     this.#now = now
+    this.#monotonic = monotonic
+    this.#refusedSinceMs = monotonic()
   }
 
   queued(): void {
     this.#queuedMs = this.#now()
-    this.#waitingSinceMs ??= this.#queuedMs
+    this.#waitingSinceMs ??= this.#monotonic()
+  }
+
+  /** A run broke off, whatever it was for: what it had to do waits. */
+  stumbled(): void {
+    this.#waitingSinceMs ??= this.#monotonic()
   }
 
   /** A run has ended; what came while it was under way is still due. */
   ran(): void {
-    const now = this.#now()
-    this.#waitingSinceMs = this.#reconciler.due ? now : undefined
-    this.#updatedMs = now
+    this.#waitingSinceMs = this.#reconciler.due ? this.#monotonic() : undefined
+    this.#updatedMs = this.#now()
     if (this.#waitingSinceMs === undefined) this.#onUpdated()
   }
 
@@ -52,7 +64,7 @@ export class Progress {
   }
 
   health(): PartHealth {
-    const now = this.#now()
+    const now = this.#monotonic()
     const { part, failing, transactions } = this.#reconciler.status()
     if (failing.length <= 1 || transactions !== this.#transactions) {
       this.#transactions = transactions

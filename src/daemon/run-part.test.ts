@@ -49,4 +49,31 @@ describe('runPart', () => {
     })
     running.stop()
   })
+
+  it('notes a run that broke off, until one ends well, and no audit that did', async () => {
+    const target = new FakeTarget(['thing'])
+    const store = new ObjectStore<string>()
+    const reconciler = new Reconciler({ part: partOf(store), target })
+    const part = { reconciler, start: () => reconciler.start([]), dryRun: async () => [], follow: () => () => {} }
+    const logged: string[] = []
+    const running = runPart(part, (_, message) => void logged.push(message))
+    await running.started
+    const stumbled = vi.spyOn(running.progress, 'stumbled')
+    const ran = vi.spyOn(running.progress, 'ran')
+    const reading = vi.spyOn(target, 'read').mockImplementationOnce(() => {
+      throw new Error('EINTR')
+    })
+    const touchedByOthers = vi.spyOn(target, 'touchedByOthers').mockReturnValueOnce(true)
+    await eventually(() => expect(logged).toContain('the reconciler stumbled; it goes on'))
+    expect(stumbled).not.toHaveBeenCalled()
+    reading.mockRestore()
+    touchedByOthers.mockRestore()
+    const prepare = vi.spyOn(target, 'prepare').mockRejectedValue(new Error('ENOMEM'))
+    reconciler.raiseEpoch('somebody took it away')
+    await eventually(() => expect(stumbled).toHaveBeenCalled())
+    ran.mockClear()
+    prepare.mockRestore()
+    await eventually(() => expect(ran).toHaveBeenCalled())
+    running.stop()
+  })
 })

@@ -57,8 +57,11 @@ export function runPart(part: RunnablePart, log: Log): RunningPart {
     log('info', 'what is there is what the API says', { part: name, items, changes, milliseconds })
     progress.ran()
     if (stopped) return
-    const onError = (error: unknown): void =>
+    const onError = (error: unknown): void => {
+      // A run, that is; an audit that broke off leaves nothing to be written.
+      if (reconciler.due) progress.stumbled()
       log('error', 'the reconciler stumbled; it goes on', { part: name, error: String(error) })
+    }
     const { minIntervalMs = 0 } = part
     scheduler = new Scheduler(reconciler, { onError, onRun: () => progress.ran(), minIntervalMs })
     scheduler.touch([])

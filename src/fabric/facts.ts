@@ -62,9 +62,15 @@ export class NetworkFacts {
     let suspect = flapped
     for (const event of events) {
       if (event.object !== 'route') this.#schedule(flapped)
-      else if (this.#onRoute(event)) suspect = true
+      if (event.object === 'route' ? this.#onRoute(event) : this.#tookRoutes(event)) suspect = true
     }
     if (suspect) this.#options.onSuspect()
+  }
+
+  /** With its last IPv4 address a link loses all IPv4 routes, and they are not told of (fib_inetaddr_event, fib_disable_ip). The address may be back by the time that we read. */
+  #tookRoutes({ object, op, value }: NetworkEvent): boolean {
+    if (object !== 'address' || op !== 'delete' || value.address.includes(':')) return false
+    return this.#options.view.links.get(value.dev) !== undefined
   }
 
   /** True if a route of ours may be gone or changed by another hand. */

@@ -1,9 +1,13 @@
 import { namesIn, textOf } from './read-if-there.ts'
 
+/** As sshd reads it (servconf.c): blanks or one `=` between keyword and value, quotes, and a comment or `rdomain` behind it. */
+const sshdLine =
+  /^[ \t]*(?:Port(?:[ \t]*=[ \t]*|[ \t]+)"?|ListenAddress(?:[ \t]*=[ \t]*|[ \t]+)"?\S*:)(\d+)"?(?:[ \t\r].*)?$/gim
+
 /** Files that say where sshd listens: its own (sshd_config(5)), and those of the socket by which systemd starts it at the first connection (systemd.socket(5)). */
 const configurations: readonly { directory: string; files: RegExp; line: RegExp }[] = [
-  { directory: 'etc/ssh', files: /^sshd_config$/, line: /^\s*(?:Port\s+|ListenAddress\s+\S*:)(\d+)\s*$/gim },
-  { directory: 'etc/ssh/sshd_config.d', files: /\.conf$/, line: /^\s*(?:Port\s+|ListenAddress\s+\S*:)(\d+)\s*$/gim },
+  { directory: 'etc/ssh', files: /^sshd_config$/, line: sshdLine },
+  { directory: 'etc/ssh/sshd_config.d', files: /\.conf$/, line: sshdLine },
   ...['ssh', 'sshd'].flatMap((unit) =>
     ['etc', 'run'].map((root) => ({
       directory: `${root}/systemd/${root === 'run' ? 'generator' : 'system'}/${unit}.socket.d`,

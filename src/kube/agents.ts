@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from 'node:http'
 import { type AgentOptions, Agent as HttpsAgent } from 'node:https'
-import { isIP } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import { checkServerIdentity, createSecureContext, type SecureContext } from 'node:tls'
 import { WeftError } from '../model/error.ts'
 import type { Connection, Credentials, TlsMaterial } from './connection.ts'
@@ -11,8 +11,22 @@ import type { Connection, Credentials, TlsMaterial } from './connection.ts'
  */
 const KEEP_ALIVE_MILLISECONDS = 30_000
 
+/**
+ * Asks for these probes on a connection that is new. Node does so for plain connections (Agent.createConnection), and for those of TLS only when they have been idle: the connection
+ * of a watch never is. Before there is a connection libuv would note the wish, and take a minute.
+ */
+export function keepAlive(socket: Socket): void {
+  if (socket.connecting) socket.once('connect', () => socket.setKeepAlive(true, KEEP_ALIVE_MILLISECONDS))
+}
+
 /** Idle connections are given up before the API server does so itself (after 90 s), so that no request meets a closing one. */
 const IDLE_SOCKET_MILLISECONDS = 55_000
+
+/**
+ * How long one of several addresses of the server's name is tried before the next. Node gives up each but the last after 250 ms: a quarter of what one lost packet costs, and less than a
+ * round trip to some places. With the last address out of reach none would ever answer.
+ */
+const CONNECT_MILLISECONDS = 5_000
 
 /**
  * Kept connections to one server. When CA, certificate or key change, new requests go over new connections; what is under way (a watch, ten
@@ -66,7 +80,12 @@ export class Agents {
   }
 
   #make(material: TlsMaterial): HttpAgent {
-    const options = { keepAlive: true, keepAliveMsecs: KEEP_ALIVE_MILLISECONDS, timeout: IDLE_SOCKET_MILLISECONDS }
+    const options = {
+      keepAlive: true,
+      keepAliveMsecs: KEEP_ALIVE_MILLISECONDS,
+      timeout: IDLE_SOCKET_MILLISECONDS,
+      autoSelectFamilyAttemptTimeout: CONNECT_MILLISECONDS,
+    }
     if (!this.#isTls) return new HttpAgent(options)
     const { server, serverName, insecureSkipTLSVerify } = this.#connection
     return new HttpsAgent({

@@ -2,6 +2,7 @@ import { readAnswer, readFailure } from './answer.ts'
 import type { Connection, Credentials } from './connection.ts'
 import { cancelledError, isUnauthorized } from './errors.ts'
 import type { Exchange } from './exchange.ts'
+import { Liveness, type LivenessTimes } from './liveness.ts'
 import { type ListPage, type PageSink, readPages } from './pages.ts'
 import { type Call, type Query, Transport } from './transport.ts'
 import type { KubeObject, Status, WatchEvent } from './types.ts'
@@ -51,6 +52,8 @@ const WATCH_OPEN_TIMEOUT_SECONDS = 30
 const WATCH_MARGIN_SECONDS = 30
 /** After a restart of the server every kept connection may be a dead one. */
 const GET_ATTEMPTS = 3
+/** What costs the API server next to nothing: it is exempt from flow control, and etcd is not asked (kube-apiserver, bootstrap FlowSchema `probes`; health checks). */
+const LIVEZ_QUERY: Query = { exclude: 'etcd' }
 const CLOSED = new Error('the client was closed')
 
 /**
@@ -64,10 +67,14 @@ const CLOSED = new Error('the client was closed')
 export class ApiClient {
   readonly #transport: Transport
   readonly #exchanges = new Set<Exchange>()
+  readonly #liveness: Liveness
   #closed = false
 
-  constructor(connection: Connection) {
+  /** @param times when a server counts as gone that keeps the connections of its watches and says nothing; as client-go has them if absent */
+  constructor(connection: Connection, times: Partial<LivenessTimes> = {}) {
     this.#transport = new Transport(connection)
+    const ask = (timeoutSeconds: number): Promise<unknown> => this.get('/livez', LIVEZ_QUERY, { timeoutSeconds })
+    this.#liveness = new Liveness(ask, times)
   }
 
   /** The server's scheme, host and port. */
@@ -138,9 +145,10 @@ export class ApiClient {
         const response = await exchange.response
         if (response.statusCode === 401 && this.#transport.refused(credentials) && !renewed) continue
         if (response.statusCode !== 200) throw await readFailure(response, exchange.description)
+        this.#liveness.watch(exchange)
         options.onOpen?.()
         const margin = options.timeoutSeconds + WATCH_MARGIN_SECONDS
-        yield* readEvents<T>(response, exchange, options.idleTimeoutSeconds ?? margin)
+        yield* readEvents<T>(response, exchange, options.idleTimeoutSeconds ?? margin, () => this.#liveness.heard())
         return
       } catch (cause) {
         throw exchange.explain(cause)
@@ -153,7 +161,10 @@ export class ApiClient {
   /** Ends all calls and watches under way with API_CANCELLED, and closes all connections. */
   close(): void {
     this.#closed = true
-    for (const exchange of this.#exchanges) exchange.cancel(CLOSED)
+    for (const exchange of this.#exchanges) {
+      this.#liveness.unwatch(exchange)
+      exchange.cancel(CLOSED)
+    }
     this.#transport.close()
   }
 
@@ -165,7 +176,9 @@ export class ApiClient {
       const exchange = this.#open(call, credentials, options.signal)
       try {
         exchange.arm(options.timeoutSeconds ?? CALL_TIMEOUT_SECONDS, `${call.method} ${call.path}`)
-        return await readAnswer<T>(exchange)
+        const answer = await readAnswer<T>(exchange)
+        this.#liveness.heard()
+        return answer
       } catch (cause) {
         const again = call.method === 'GET' && attempt < GET_ATTEMPTS && exchange.metClosingConnection(cause)
         const renews: boolean = !again && isUnauthorized(cause) && this.#transport.refused(credentials) && !renewed
@@ -186,6 +199,7 @@ export class ApiClient {
 
   #finish(exchange: Exchange): void {
     this.#exchanges.delete(exchange)
+    this.#liveness.unwatch(exchange)
     exchange.finish()
   }
 }

@@ -89,9 +89,12 @@ export const isGone = (error: unknown): boolean =>
 export const isNetworkError = (error: unknown): boolean =>
   error instanceof WeftError && (error.code === 'API_UNREACHABLE' || error.code === 'API_TIMEOUT')
 
+/** Whoever called, or a limit of his, ended the call. */
+export const isCancelled = (error: unknown): boolean => error instanceof WeftError && error.code === 'API_CANCELLED'
+
 /** A failure below HTTP. `origin` is the server's address. */
 export function networkError(cause: unknown, origin: string): WeftError {
-  const text = cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : String(cause)
+  const text = cause instanceof Error ? textOfError(cause) : String(cause)
   return new WeftError(`cannot talk to the API server: ${describe(cause) ?? text}`, {
     code: 'API_UNREACHABLE',
     fault: 'peer',
@@ -100,6 +103,10 @@ export function networkError(cause: unknown, origin: string): WeftError {
     cause,
   })
 }
+
+/** Of an answer that broke off, whatever of, node says no more than "aborted". */
+const textOfError = ({ message, code = '' }: NodeJS.ErrnoException): string =>
+  message === 'aborted' ? 'the connection broke off in the middle of an answer' : message || code
 
 /** Node gathers one error an address when a name has several. */
 function describe(cause: unknown): string | undefined {

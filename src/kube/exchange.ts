@@ -37,14 +37,20 @@ export class Exchange {
 
   /** Ends the exchange with API_CANCELLED. */
   cancel(reason: unknown): void {
-    this.#kill(cancelledError(reason))
+    this.fail(cancelledError(reason))
+  }
+
+  /** Ends the exchange with that error, unless it has ended with another one. */
+  fail(error: WeftError): void {
+    this.#killedBy ??= error
+    this.#request.destroy(error)
   }
 
   /** Ends the exchange unless `disarm` or another `arm` comes within the time; `what` says what was waited for. */
   arm(seconds: number, what: string): void {
     this.disarm()
     const { origin } = this.description
-    this.#deadline = setTimeout(() => this.#kill(timeoutError(origin, what, seconds)), seconds * 1000)
+    this.#deadline = setTimeout(() => this.fail(timeoutError(origin, what, seconds)), seconds * 1000)
   }
 
   disarm(): void {
@@ -68,10 +74,5 @@ export class Exchange {
     this.disarm()
     this.#signal?.removeEventListener('abort', this.#onAbort)
     this.#request.destroy()
-  }
-
-  #kill(error: WeftError): void {
-    this.#killedBy ??= error
-    this.#request.destroy(error)
   }
 }

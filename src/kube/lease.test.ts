@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { ApiError, networkError } from './errors.ts'
+import { ApiError, cancelledError, networkError } from './errors.ts'
 import { type LeaderElectionOptions, type Lease, type LeaseTimers, runLeaderElection } from './lease.ts'
 import { ManualTimers, settle } from './manual-timers.fixture.ts'
 
@@ -74,7 +74,7 @@ class Candidate {
     await Promise.resolve()
     if (this.network === 'down') throw networkError(new Error('refused'), 'https://api')
     if (this.network === 'silent')
-      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(cancelledError(signal.reason))))
     return work()
   }
 }
@@ -128,9 +128,12 @@ describe('leader election', () => {
     expect(second.leaders).toEqual(['a', 'b'])
   })
 
-  it.each(['down', 'silent'] as const)(
-    'stops leading before anybody else may start, with an API that is %s',
-    async (network) => {
+  it.each([
+    ['down', 'API_UNREACHABLE'],
+    ['silent', 'API_TIMEOUT'],
+  ] as const)(
+    'stops leading before anybody else may start, with an API that is %s, and says so',
+    async (network, code) => {
       const first = new Candidate('a').start()
       await settle()
       const second = new Candidate('b').start()
@@ -140,7 +143,7 @@ describe('leader election', () => {
       expect([first.leading, first.ends]).toEqual([false, ['lost']])
       await pass(10)
       expect(second.leading).toBe(true)
-      expect(first.errors.length).toBeGreaterThan(0)
+      expect(first.errors[0]).toMatchObject({ code })
     },
   )
 

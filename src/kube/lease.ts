@@ -1,7 +1,7 @@
 import { WeftError } from '../model/error.ts'
 import { listenForAbort } from './abort.ts'
 import { withDeadline } from './deadline.ts'
-import { isAlreadyExists, isConflict } from './errors.ts'
+import { isAlreadyExists, isCancelled, isConflict, timeoutError } from './errors.ts'
 import { LeaseLock, type LeaseLockOptions, type LeaseTimers } from './lease-lock.ts'
 import { processTimers } from './timers.ts'
 
@@ -128,11 +128,19 @@ class Election {
       return ours
     } catch (error) {
       // Either 409 says that another was faster.
-      if (!signal.aborted && !isConflict(error) && !isAlreadyExists(error)) this.#report(error)
+      if (!signal.aborted && !isConflict(error) && !isAlreadyExists(error)) {
+        this.#report(isCancelled(error) ? this.#noAnswer(limitMs) : error)
+      }
       return false
     } finally {
       this.#noticeLeader()
     }
+  }
+
+  /** What ended the call was our own limit. */
+  #noAnswer(limitMs: number): unknown {
+    const { namespace, name } = this.#options
+    return timeoutError(`Lease ${namespace}/${name}`, 'reading and writing the Lease', Math.round(limitMs / 1000))
   }
 
   #noticeLeader(): void {

@@ -38,6 +38,8 @@ describe('rereading', () => {
     expect(after(() => put('half a fi'), 10_000)).toEqual({ ca: 'inline', cert: pem('TWO') })
     expect(after(() => unlinkSync(file), 10_000)).toEqual({ ca: 'inline', cert: pem('TWO') })
     expect(after(() => put(pem('THREE')), 10_000)).toEqual({ ca: 'inline', cert: pem('THREE') })
+    // The clock is set back by a day.
+    expect(after(() => put(pem('FOUR')), -86_400_000)).toEqual({ ca: 'inline', cert: pem('FOUR') })
   })
 
   it('has nothing to do without files', () => {

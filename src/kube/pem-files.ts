@@ -28,7 +28,9 @@ export function rereading(sources: PemSources, now: () => number = Date.now): ((
   let lookedAtMs = now()
   let material: TlsMaterial = fixed
   return () => {
-    if (now() - lookedAtMs < LOOK_AGAIN_MILLISECONDS) return material
+    const passedMs = now() - lookedAtMs
+    // A clock that was set back says nothing.
+    if (passedMs >= 0 && passedMs < LOOK_AGAIN_MILLISECONDS) return material
     lookedAtMs = now()
     material = { ...fixed, ...Object.fromEntries(files.map(({ field, file }) => [field, file.text()])) }
     return material

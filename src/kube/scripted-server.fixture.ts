@@ -29,6 +29,8 @@ export class ScriptedServer {
   constructor(tls?: ServerOptions) {
     this.#scheme = tls ? 'https' : 'http'
     this.#server = tls ? createTlsServer(tls) : createServer()
+    // A connection that is kept is given up by its client, however long the machine stands still: a request never meets a closing one.
+    this.#server.keepAliveTimeout = 0
     this.#server.on('request', (request, response) => void this.#take(request, response))
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket)

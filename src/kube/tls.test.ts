@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../../test/eventually.ts'
 import { ApiClient } from './client.ts'
-import { json, ScriptedServer } from './scripted-server.fixture.ts'
+import { json, openStream, ScriptedServer } from './scripted-server.fixture.ts'
 
 interface Identity {
   cert: string
@@ -31,6 +31,16 @@ function selfSigned(dnsName: string): Identity {
   } finally {
     rmSync(dir, { recursive: true })
   }
+}
+
+/** When the next keep-alive probe is due on the established connections to a local port (proc(5), net/tcp: timer 2, and when it ends in hundredths of a second). */
+function keepAliveSeconds(port: number): number[] {
+  const to = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  return readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , remote, state]) => remote === to && state === '01')
+    .flatMap(([, , , , , timer]) => (timer?.startsWith('02:') ? [Number.parseInt(timer.slice(3), 16) / 100] : []))
 }
 
 describe.skipIf(!hasOpenssl)('TLS (certificates are made by openssl)', () => {
@@ -111,6 +121,24 @@ describe.skipIf(!hasOpenssl)('TLS (certificates are made by openssl)', () => {
       json(response, request.headers.authorization ? 401 : 200, { user: request.clientName })
     expect(await ask({ ca: api.cert, credentials })).toEqual({ user: 'localhost' })
     expect(refused).toEqual([{ token: 'old' }])
+  })
+
+  it('has the kernel ask whether the other end of a watch is still there', async () => {
+    const port = Number(new URL(origin).port)
+    server.answer = (_request, response) => openStream(response)
+    const client = new ApiClient({ server: origin, ca: api.cert })
+    const opened = new Promise<void>((onOpen) => {
+      const watch = client.watch('/w', { resourceVersion: '1', timeoutSeconds: 300, onOpen })
+      watch.next().catch(() => undefined)
+    })
+    try {
+      await opened
+      // Until what was sent last is acknowledged another timer runs in its place.
+      await eventually(() => expect(keepAliveSeconds(port)).toEqual([expect.any(Number)]))
+      expect(keepAliveSeconds(port)[0]).toBeLessThanOrEqual(30)
+    } finally {
+      client.close()
+    }
   })
 
   it('refuses certificates that cannot be used', () => {

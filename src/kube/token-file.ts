@@ -9,7 +9,9 @@ export function tokenFromFile(file: string, read: (file: string) => string, now 
   let token = read(file).trim()
   let readAt = now()
   return () => {
-    if (now() - readAt < REREAD_MILLISECONDS) return token
+    const passedMs = now() - readAt
+    // A clock that was set back says nothing: by the old time the token may be long out of date.
+    if (passedMs >= 0 && passedMs < REREAD_MILLISECONDS) return token
     readAt = now()
     try {
       token = read(file).trim() || token

@@ -1,6 +1,6 @@
 import { type ClientRequest, request as httpRequest, type OutgoingHttpHeaders } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { Agents } from './agents.ts'
+import { Agents, keepAlive } from './agents.ts'
 import type { Connection, Credentials } from './connection.ts'
 import { Exchange } from './exchange.ts'
 
@@ -68,6 +68,7 @@ export class Transport {
       path: this.#path(call),
       headers: this.#headers(call, body, credentials),
     })
+    request.once('socket', keepAlive)
     request.end(body)
     return request
   }

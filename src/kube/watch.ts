@@ -26,15 +26,18 @@ export const watchQuery = (options: WatchOptions): Query => ({
   timeoutSeconds: options.timeoutSeconds,
 })
 
-/** The events of an accepted watch, until the server ends the stream. */
+/** The events of an accepted watch, until the server ends the stream. @param onChunk called whenever something of it has come */
 export async function* readEvents<T>(
   response: IncomingMessage,
   exchange: Exchange,
   idleTimeoutSeconds: number,
+  onChunk: () => void,
 ): AsyncGenerator<WatchEvent<T>> {
   const lines = new LineSplitter()
-  for await (const chunk of chunksOf(response, exchange, idleTimeoutSeconds))
+  for await (const chunk of chunksOf(response, exchange, idleTimeoutSeconds)) {
+    onChunk()
     for (const line of lines.push(chunk)) yield parseEvent<T>(line, exchange.description)
+  }
   if (lines.pendingBytes > 0)
     throw networkError('a watch broke off in the middle of an event', exchange.description.origin)
 }

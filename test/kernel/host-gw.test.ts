@@ -243,6 +243,27 @@ describe.skipIf(noRoot)(`host-gw, with real packets${noRoot ? ` (${noRoot})` : '
     await eventually(() => expect(ours('a')).toHaveLength(4))
   })
 
+  it('brings back what a link lost with its last IPv4 address, gone for long or for a moment, as when a lease is renewed', async () => {
+    const gateway = await start('a')
+    const own = { dev: 'eth0', address: `${nodeAddress('a')}/24` }
+    const change = (op: 'add' | 'delete'): void => apply('a', { object: 'address', op, value: own })
+    const routes = (): unknown[] => net('a').routes({ protocol: 87, family: 'IPv4' })
+    change('delete')
+    change('add')
+    // The kernel took them without a word.
+    expect(routes()).toEqual([])
+    await eventually(() => expect(routes()).toHaveLength(2))
+    change('delete')
+    await eventually(() =>
+      expect(gateway.reconciler.status().refusals).toContainEqual(
+        expect.objectContaining({ reason: 'UnderlayUnknown' }),
+      ),
+    )
+    change('add')
+    await eventually(() => expect(ours('a')).toHaveLength(4))
+    await eventually(() => expect(gateway.reconciler.status()).toMatchObject({ synced: true, failing: [] }))
+  })
+
   it('repairs what others delete or change', async () => {
     const gateway = await start('a')
     // By another process: what comes back from our own socket is known to be our own.

@@ -133,10 +133,13 @@ describe('the plan of a peer', () => {
     expect(planPeer(world)).toEqual({ items, refusals })
   })
 
-  it('keeps what it holds while the own address is away, unless its link is down', () => {
+  it('keeps what it holds while the own address is away, unless its link is down or the kernel has taken the routes with the address', () => {
+    const other = { ...eth0, addresses: ['172.30.0.77/24'] }
     const away = { ...eth0, addresses: [] }
-    expect(planPeer({ links: [away] }, [held]).items).toEqual([v4])
-    expect(planPeer({ links: [{ ...away, up: false }] }, [held]).items).toEqual([])
+    const both: Item[] = [held, { kind: 'routes', key: 'fd42:0:0:1::/64', value: 'via fd30::12 dev eth0' }]
+    expect(planPeer({ links: [other] }, both).items).toEqual([v4, v6])
+    expect(planPeer({ links: [away] }, both).items).toEqual([v6])
+    expect(planPeer({ links: [{ ...other, up: false }] }, both).items).toEqual([])
   })
 
   it('keeps what it holds when others add a route beside it', () => {

@@ -63,7 +63,7 @@ function planRoute(
   const underlay = underlayOf(view, prefix.family)
   if (underlay === undefined) {
     // Perhaps the address is only being renewed: what flows goes on flowing.
-    if (held !== undefined && view.links.get(deviceOf(held.value) ?? '')?.up) items.push({ ...held, claim: cidr })
+    if (held !== undefined && keepsRoutes(view, held, prefix.family)) items.push({ ...held, claim: cidr })
     return refuse('UnderlayUnknown', `no link of this node has its ${prefix.family} InternalIP`)
   }
   if (!underlay.up) return refuse('UnderlayDown', `${underlay.name} is down, and with it go its routes`)
@@ -107,6 +107,13 @@ function underlayOf(view: FabricView, family: Family): LinkFact | undefined {
     if (link.addresses.some((address) => address.startsWith(`${own}/`))) return link
   }
   return undefined
+}
+
+/** Without any IPv4 address the kernel has taken the link's IPv4 routes, and would refuse them. */
+function keepsRoutes(view: FabricView, { value }: Item, family: Family): boolean {
+  const link = view.links.get(deviceOf(value) ?? '')
+  if (!link?.up) return false
+  return family === 'IPv6' || link.addresses.some((address) => !address.includes(':'))
 }
 
 function offLinkReason({ name, addresses }: LinkFact, gateway: string, family: Family): string | undefined {

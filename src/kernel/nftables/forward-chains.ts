@@ -64,7 +64,7 @@ export function forwardChains(ownTables: ReadonlySet<string>, ns?: NetworkNamesp
 /** None for a chain that nft cannot name (a keyword of its own, as others may choose by netlink), or that has just gone. */
 function rulesOf(chain: string, ns: NetworkNamespace | undefined): JsonRule[] {
   try {
-    return objects<JsonRule>(runNft(`list chain ${chain}\n`, ns, { json: true }), 'rule')
+    return objects<JsonRule>(runNft(`list chain ${chain}\n`, ns, { json: true, foreignRules: true }), 'rule')
   } catch (error) {
     if (error instanceof KernelError) return []
     throw error

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
 import { WeftError } from '../../model/error.ts'
 import { errnoFromText, isNotFound, KernelError } from '../errors.ts'
 import { type LibNftables, libnftables, nftablesInBackground } from '../ffi.ts'
@@ -46,7 +47,7 @@ export function writeNft(text: string, ns?: NetworkNamespace): void {
  */
 export async function writeNftInBackground(text: string, ns?: NetworkNamespace): Promise<void> {
   const library = libnftables()
-  if (library === undefined || ns !== undefined) return writeNft(text, ns)
+  if (library === undefined || ns !== undefined || !takesNewFiles()) return writeNft(text, ns)
   const before = inTurn
   const mine = before.then(() => writeBeside(library, text))
   inTurn = mine.catch(() => {})
@@ -62,12 +63,33 @@ async function writeBeside(library: LibNftables, text: string): Promise<void> {
   try {
     library.nft_ctx_buffer_output(context)
     library.nft_ctx_buffer_error(context)
-    failed = (await nftablesInBackground(library, 'nft_run_cmd_from_buffer', context, text)) !== 0
+    failed = (await counted(nftablesInBackground(library, 'nft_run_cmd_from_buffer', context, text))) !== 0
     if (failed) throw refusal(library.nft_ctx_get_error_buffer(context))
   } finally {
     ended(!failed)
     freeContext(library, context)
   }
+}
+
+/** Calls of the library that are under way beside the event loop. */
+let underWay = 0
+
+async function counted<T>(call: Promise<T>): Promise<T> {
+  underWay++
+  try {
+    return await call
+  } finally {
+    underWay--
+  }
+}
+
+/** The library waits by select(2), and glibc ends a process that does so with a file beyond these (FD_SETSIZE). A call opens two or three. */
+const mostFiles = 1024 - 16
+
+function takesNewFiles(): boolean {
+  const next = openSync('/dev/null', 'r')
+  closeSync(next)
+  return next < mostFiles
 }
 
 export interface Table {
@@ -136,6 +158,8 @@ export function addChain(family: Family, table: string, chain: string, ns?: Netw
 export interface NftOptions {
   /** Answers of `list` come as JSON (libnftables-json(5)). */
   json?: boolean
+  /** Rules of others are listed: they may know interfaces by number (`iif`, `oif`). */
+  foreignRules?: boolean
 }
 
 // nftables/libnftables.h
@@ -143,13 +167,30 @@ const NFT_CTX_DEFAULT = 0
 const NFT_CTX_OUTPUT_JSON = 1 << 4
 
 /**
- * Runs commands of nft(8), all in one transaction, and returns what they print. In this process by libnftables where it is installed, else by the command `nft`.
+ * Runs commands of nft(8), all in one transaction, and returns what they print. In this process by libnftables where it is installed and can be used at the moment, else by the command `nft`.
  * Synchronous; for rules and questions, not for thousands of elements. @throws KernelError with nft's message; WeftError NFT_MISSING
  */
 export function runNft(text: string, ns?: NetworkNamespace, options: NftOptions = {}): string {
   const library = libnftables()
-  const call = (): string => (library ? runLibrary(library, text, options, ns) : runCommand(text, options))
+  const call = (): string => {
+    if (library === undefined || !takesNewFiles()) return runCommand(text, options)
+    if (underWay > 0 && options.foreignRules) return runBesideLibrary(library, text, options, ns)
+    return runLibrary(library, text, options, ns)
+  }
   return ns ? ns.run(call) : call()
+}
+
+/**
+ * While another thread is in the library: it keeps the names of interfaces in one list for the whole process, without a lock, which every call and every context empties at its end
+ * (iface_cache_release). A listing that looks for the name of a number there would read what has just been freed, and the process would crash.
+ */
+function runBesideLibrary(library: LibNftables, text: string, options: NftOptions, ns?: NetworkNamespace): string {
+  try {
+    return runCommand(text, options)
+  } catch (error) {
+    if (error instanceof WeftError && error.code === noNft) return runLibrary(library, text, options, ns)
+    throw error
+  }
 }
 
 /** A context of its own for each call: contexts keep a cache and a socket, and the socket stays in the namespace where it was opened. */
@@ -172,19 +213,21 @@ function runLibrary(library: LibNftables, text: string, options: NftOptions, ns:
  * made meanwhile. In another namespace at once, which it would keep alive.
  */
 function freeContext(library: LibNftables, context: unknown, ns?: NetworkNamespace): void {
-  const free = (): void => void nftablesInBackground(library, 'nft_ctx_free', context).catch(() => {})
+  const free = (): void => void counted(nftablesInBackground(library, 'nft_ctx_free', context)).catch(() => {})
   if (ns === undefined) setTimeout(free, freeAfterMs).unref()
   else free()
 }
 
-const freeAfterMs = 2000
+/** Between two of the scheduler's looks, twice a second, by which others' rules are listed again. */
+const freeAfterMs = 2250
 
 const COMMAND_OUTPUT_BYTES = 256 << 20
 
 /** The command, for machines without the library. Exported for the tests, which run both ways. */
 export function runCommand(text: string, options: NftOptions = {}): string {
-  const args = [...(options.json ? ['-j'] : []), '-f', '-']
-  const result = spawnSync('nft', args, { input: text, encoding: 'utf8', maxBuffer: COMMAND_OUTPUT_BYTES })
+  // A question goes as an argument: with -j nft opens its input by name, and Node's is a socket, which cannot be (ENXIO).
+  const [args, input] = options.json ? [['-j', text], ''] : [['-f', '-'], text]
+  const result = spawnSync('nft', args, { input, encoding: 'utf8', maxBuffer: COMMAND_OUTPUT_BYTES })
   const error: NodeJS.ErrnoException | undefined = result.error
   if (error?.code === 'ENOENT') throw missing()
   if (error) throw error
@@ -192,9 +235,11 @@ export function runCommand(text: string, options: NftOptions = {}): string {
   return result.stdout
 }
 
+const noNft = 'NFT_MISSING'
+
 const missing = (): WeftError =>
   new WeftError('there is neither libnftables.so.1 nor a command nft', {
-    code: 'NFT_MISSING',
+    code: noNft,
     fault: 'user',
     where: 'nftables',
     remedy: 'install the package libnftables1 or nftables',

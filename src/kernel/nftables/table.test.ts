@@ -198,7 +198,10 @@ describe.skipIf(!root)('kernel (needs root)', () => {
     make()
     const json = JSON.parse(runNft('list tables', namespace, { json: true })) as { nftables: unknown[] }
     expect(json.nftables.length).toBeGreaterThan(1)
-    expect(namespace.run(() => runCommand('list table ip t'))).toBe(runNft('list table ip t', namespace))
+    for (const options of [{}, { json: true }]) {
+      const byCommand = namespace.run(() => runCommand('list table ip t\n', options))
+      expect(byCommand.trim()).toBe(runNft('list table ip t\n', namespace, options).trim())
+    }
     const wrong = 'add rule ip t nowhere accept'
     for (const call of [() => runNft(wrong, namespace), () => namespace.run(() => runCommand(wrong))]) {
       expect(call).toThrow(expect.objectContaining({ errnoName: 'ENOENT', code: 'KERNEL_ENOENT' }))

@@ -15,8 +15,10 @@ interface Seen {
 export class LinkEpochs {
   readonly #links = new Map<string, Seen>()
   readonly #names = new Map<number, string>()
+  /** One count for all: a later link of a name has a higher one than any before it, and nobody has to remember those that are gone (pods come and go for months). */
+  #last = 0
 
-  /** Grows with each change; 0 for a link never heard of. */
+  /** Grows with each change; 0 for a link that is not there. */
   of(name: string): number {
     return this.#links.get(name)?.epoch ?? 0
   }
@@ -24,7 +26,7 @@ export class LinkEpochs {
   /** What a dump shows; links that are not in it are gone. Returns the names that have changed. */
   replaceAll(links: readonly Link[]): string[] {
     const there = new Set(links.map(({ name }) => name))
-    const gone = [...this.#links].flatMap(([name, { index }]) => (there.has(name) || index === 0 ? [] : [name]))
+    const gone = [...this.#links.keys()].filter((name) => !there.has(name))
     for (const name of gone) this.#end(name)
     return [...gone, ...links.flatMap((link) => this.#note(link))]
   }
@@ -47,15 +49,14 @@ export class LinkEpochs {
     const seen = this.#links.get(name)
     this.#names.set(index, name)
     if (seen?.index === index && seen.up === up && seen.carrier === carrier) return []
-    this.#links.set(name, { index, up, carrier, epoch: (seen?.epoch ?? 0) + 1 })
+    this.#links.set(name, { index, up, carrier, epoch: ++this.#last })
     return [name]
   }
 
-  /** Remembered with its epoch, so that a later link of the name has a higher one. */
   #end(name: string): string {
     const seen = this.#links.get(name)
     if (seen !== undefined) this.#names.delete(seen.index)
-    this.#links.set(name, { index: 0, up: false, carrier: false, epoch: (seen?.epoch ?? 0) + 1 })
+    this.#links.delete(name)
     return name
   }
 }

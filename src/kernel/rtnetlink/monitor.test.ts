@@ -32,7 +32,7 @@ describe('LinkEpochs', () => {
     expect(epochs.of('eth0')).toBe(3)
     expect(epochs.observe([event({ carrier: false })])).toEqual(['eth0'])
     expect(epochs.observe([event({}, 'delete'), event({ index: 6 })])).toEqual(['eth0'])
-    expect(epochs.of('eth0')).toBe(6)
+    expect(epochs.of('eth0')).toBe(5)
   })
 
   it('ends the old name of a renamed link, and what a dump does not show any more', () => {
@@ -40,8 +40,17 @@ describe('LinkEpochs', () => {
     epochs.replaceAll([link(), link({ index: 6, name: 'eth1' })])
     expect(epochs.observe([event({ name: 'lan0' })])).toEqual(['eth0', 'lan0'])
     expect(epochs.replaceAll([link({ name: 'lan0' })])).toEqual(['eth1'])
-    expect(epochs.of('eth1')).toBe(2)
+    expect(epochs.of('eth1')).toBe(0)
     expect(epochs.of('nosuch')).toBe(0)
+  })
+
+  it('gives a link that comes again a higher one than the last of its name had', () => {
+    const epochs = new LinkEpochs()
+    epochs.replaceAll([link()])
+    const before = epochs.of('eth0')
+    epochs.replaceAll([])
+    expect(epochs.observe([event({ index: 9 })])).toEqual(['eth0'])
+    expect(epochs.of('eth0')).toBeGreaterThan(before)
   })
 })
 
@@ -57,7 +66,7 @@ describe.skipIf(!root)('NetworkMonitor (needs root)', () => {
   afterEach(() => {
     monitor?.close()
     const net = new KernelRouteNetlink(namespace)
-    net.apply([{ object: 'link', op: 'delete', value: { name: 'br0' } }])
+    net.apply(['br0', 'br1'].map((name) => ({ object: 'link', op: 'delete', value: { name } })))
   })
   afterAll(async () => {
     namespace.close()
@@ -148,12 +157,12 @@ describe.skipIf(!root)('NetworkMonitor (needs root)', () => {
     expect(told).toEqual([])
   })
 
-  it('says so when the kernel had to drop some, and goes on', async () => {
+  it('says so when the kernel had to drop some, and goes on, with the names of links that came meanwhile', async () => {
     const events: NetworkEvent[] = []
     const lost: unknown[] = []
     monitor = new NetworkMonitor({
       namespace,
-      watch: ['links', 'routes'],
+      watch: ['links', 'addresses'],
       receiveBufferBytes: 32_768,
       onEvents: (some) => void events.push(...some),
       onLost: (error) => void lost.push(error),
@@ -162,11 +171,18 @@ describe.skipIf(!root)('NetworkMonitor (needs root)', () => {
     for (let n = 0; n < 100; n++) {
       apply({ object: 'link', op: 'set', value: { name: 'br0', up: n % 2 === 0 } })
     }
+    apply(addLink({ kind: 'bridge', name: 'br1' }))
     await eventually(() => expect(lost).toContainEqual(expect.objectContaining({ errnoName: 'ENOBUFS' })))
     apply({ object: 'link', op: 'set', value: { name: 'br0', mtuBytes: 1234 } })
     await eventually(() =>
       expect(events).toContainEqual(
         expect.objectContaining({ object: 'link', value: expect.objectContaining({ mtuBytes: 1234 }) }),
+      ),
+    )
+    apply(addAddress('br1', '10.0.1.1/24'))
+    await eventually(() =>
+      expect(events).toContainEqual(
+        expect.objectContaining({ value: expect.objectContaining({ dev: 'br1', address: '10.0.1.1/24' }) }),
       ),
     )
   })

@@ -46,6 +46,9 @@ export interface MonitorOptions extends ReadableOptions {
   onLost(error: unknown): void
 }
 
+/** Names of links that went are kept for so many more: what is told last of a link, its routes above all, has its index only. */
+const GONE_NAMES_KEPT = 256
+
 /** Datagrams read in one go, so that timers and others get their turn. */
 const DATAGRAMS_PER_WAKE = 256
 
@@ -57,6 +60,8 @@ export class NetworkMonitor {
   readonly #socket: NetlinkSocket
   readonly #options: MonitorOptions
   readonly #names = new Map<number, string>()
+  /** Indexes of links that went, the latest last. */
+  readonly #gone = new Set<number>()
   readonly #watch: { close(): void }
   #closed = false
 
@@ -68,7 +73,7 @@ export class NetworkMonitor {
       for (const group of new Set([...groups.links, ...options.watch.flatMap((one) => [...groups[one]])])) {
         this.#socket.join(group)
       }
-      for (const { index, name } of new KernelRouteNetlink(options.namespace).links()) this.#names.set(index, name)
+      this.#learnNames()
     } catch (error) {
       this.#socket.close()
       throw error
@@ -98,7 +103,31 @@ export class NetworkMonitor {
       }
     }
     if (events.length > 0) this.#options.onEvents(events)
-    if (lost !== undefined) this.#options.onLost(lost.error)
+    if (lost !== undefined) this.#lost(lost.error)
+  }
+
+  /** Links may have come meanwhile. */
+  #lost(error: unknown): void {
+    try {
+      this.#learnNames()
+    } catch {
+      // Interrupted: such a link is called as ip(8) calls it, `if7`.
+    }
+    this.#options.onLost(error)
+  }
+
+  #learnNames(): void {
+    for (const { index, name } of new KernelRouteNetlink(this.#options.namespace).links()) this.#names.set(index, name)
+  }
+
+  #noteLink(op: NetworkEvent['op'], { index, name }: Link): void {
+    this.#gone.delete(index)
+    if (op === 'new') this.#names.set(index, name)
+    else this.#gone.add(index)
+    const [first] = this.#gone
+    if (first === undefined || this.#gone.size <= GONE_NAMES_KEPT) return
+    this.#gone.delete(first)
+    this.#names.delete(first)
   }
 
   #decode(datagram: Buffer, into: NetworkEvent[]): void {
@@ -107,7 +136,7 @@ export class NetworkMonitor {
       const event = decodeEvent(reader, (index) => this.#names.get(index) ?? `if${index}`)
       if (event === undefined) continue
       if (event.object === 'link') {
-        if (event.op === 'new') this.#names.set(event.value.index, event.value.name)
+        this.#noteLink(event.op, event.value)
         if (!this.#options.watch.includes('links')) continue
       }
       into.push(event)
