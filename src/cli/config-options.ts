@@ -2,8 +2,7 @@ import { Option } from 'commander'
 import { type Flag, type FlagTable, supportedChoices } from '../config/flag.ts'
 
 /** `cluster-cidr` as commander calls the option's value, `clusterCidr`. */
-const attributeOf = (name: string): string =>
-  name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+const attributeOf = (name: string): string => name.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
 /** What commander found of a table's flags, by their names. */
 export const givenFlags = (table: FlagTable, options: Readonly<Record<string, unknown>>): Record<string, unknown> =>

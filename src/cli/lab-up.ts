@@ -1,4 +1,5 @@
 import { relative } from 'node:path'
+import { isatty } from 'node:tty'
 import { untilAborted } from '../kube/abort.ts'
 import { agentFlags } from '../config/agent-flags.ts'
 import { loadSettings } from '../config/settings.ts'
@@ -120,11 +121,18 @@ async function sayNextSteps(name: string): Promise<void> {
 /** Of the terminal; undefined where there is none, or one that says 0. */
 const columns = (): number | undefined => process.stderr.columns || undefined
 
-/** Aborts at the first SIGINT, SIGTERM or SIGHUP. */
+/** How often it is seen whether the terminal is still there. */
+const terminalIntervalMs = 1_000
+
+/**
+ * Aborts at the first SIGINT, SIGTERM or SIGHUP, and when the terminal is gone: of that the kernel tells the first process of the session alone, and not each passes it on (make, as the command
+ * of `ssh -t`).
+ */
 function stopSignal(): AbortSignal {
   const stop = new AbortController()
   // The terminal has written ^C, on a line that may have begun already.
   process.once('SIGINT', () => process.stderr.isTTY && say(''))
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => stop.abort())
+  if (isatty(0)) setInterval(() => isatty(0) || stop.abort(), terminalIntervalMs).unref()
   return stop.signal
 }

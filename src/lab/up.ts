@@ -79,8 +79,8 @@ export async function startLab(options: StartOptions): Promise<StartedLab> {
 function spawnSupervisor({ name, program }: StartOptions): ChildProcess {
   const log = openSync(join(labFiles(name).logs, 'supervisor.log'), 'a')
   const supervise = [...program, 'lab', 'supervise', '--name', name]
-  // Born in the lab's cgroup, so that there is no moment in which `lab down` would miss it.
-  const supervisor = spawn('sh', ['-c', 'echo $$ >"$0" && exec "$@"', cgroupProcs(name), ...supervise], {
+  // Born in the lab's cgroup, so that there is no moment in which `lab down` would miss it. Users in pods can read their root and volumes, whatever the caller's umask.
+  const supervisor = spawn('sh', ['-c', 'umask 022 && echo $$ >"$0" && exec "$@"', cgroupProcs(name), ...supervise], {
     // A session of its own: Ctrl-C in the terminal is for the command that follows, not for the lab.
     detached: true,
     env: labEnvironment(process.env),

@@ -145,8 +145,8 @@ describe.skipIf(noMachine)(
       expect(code).toBe(0)
     })
 
-    it('after its terminal was closed', async () => {
-      const terminal = machine.startScript('exec script -qec "exec $*" /dev/null', [
+    it.each(['exec $*', 'trap : HUP; $*; true'])('after its terminal was closed, as the command of %j', async (how) => {
+      const terminal = machine.startScript(`exec script -qec "${how}" /dev/null`, [
         process.execPath,
         weft,
         ...up('one'),

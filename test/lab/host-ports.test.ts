@@ -125,6 +125,22 @@ describe.skipIf(!isRoot || !isBuilt)('host ports in a lab (needs root and a buil
     await until(async () => expect((await verified('second')).length).toBeGreaterThan(0))
   })
 
+  it('are refused by the node to a pod that comes past the scheduler', async () => {
+    const bound = pod('bound', 'node1', { nodeName: 'node1' }, [http])
+    await kubectl('apply', '-f', apply(bound))
+    const words = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports"
+    await until(async () =>
+      expect(await status('bound')).toMatchObject({
+        phase: 'Failed',
+        reason: 'NodePorts',
+        message: `Pod was rejected: ${words}`,
+      }),
+    )
+    await until(async () => expect(await events('bound')).toContain(words))
+    expect((await status('second')).phase).toBe('Running')
+    await kubectl('delete', 'pod', 'bound')
+  })
+
   it('survive a kubelet that is killed, and do not outlive a pod that goes meanwhile', async () => {
     const before = await status('second')
     await killKubelet('node1')

@@ -79,7 +79,7 @@ describe.skipIf(!isRoot || !isBuilt)('kubectl in a lab (needs root and a build: 
     const said = { stdout: '', stderr: '' }
     child.stdout.on('data', (data: Buffer) => (said.stdout += data.toString()))
     child.stderr.on('data', (data: Buffer) => (said.stderr += data.toString()))
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
     return { said, ended, type: (text: string) => child.stdin.write(text), end: () => child.kill() }
   }
 

@@ -20,7 +20,8 @@ const initSleep = 2_147_483_647
 
 /**
  * What the first process of a machine does: private places where a lab may leave something, a cgroup2 hierarchy that begins at the
- * machine's own group, then only to reap what is orphaned.
+ * machine's own group, then only to reap what is orphaned. bash takes a socket as its standard input for a login from afar where SHLVL is not
+ * set, and would run the caller's ~/.bashrc.
  */
 const init = `set -e
 mount --make-rprivate /
@@ -45,7 +46,7 @@ cp -a /etc/. /mnt
 mount --move /mnt /etc
 ip link set lo up
 echo ready
-exec bash -c 'sleep ${initSleep} & while :; do wait; done'`
+exec bash --norc -c 'sleep ${initSleep} & while :; do wait; done'`
 
 export interface Listing {
   [what: string]: string[]

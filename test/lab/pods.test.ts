@@ -133,6 +133,21 @@ spec:
 ---
 apiVersion: v1
 kind: Pod
+metadata: {name: sealed}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: main
+    image: host
+    command: [sh, -c, 'printf x >> /data/runs; cat /data/runs > /var/log/end; touch /no /usr/no /run/no; [ $(cat /data/runs) = xxx ] && exec sleep infinity; exit 3']
+    terminationMessagePath: /var/log/end
+    securityContext: {readOnlyRootFilesystem: true}
+    volumeMounts: [{name: data, mountPath: /data}]
+  - {name: open, image: host, command: [sh, -c, 'touch /yes; exec sleep infinity']}
+  volumes: [{name: data, emptyDir: {}}]
+---
+apiVersion: v1
+kind: Pod
 metadata: {name: seer}
 spec:
   hostPID: true
@@ -208,7 +223,11 @@ describe.skipIf(!isRoot || !isBuilt)('pods of a lab (needs root and a build: npm
   beforeAll(async () => {
     const file = join(dir, 'objects.yaml')
     writeFileSync(file, objects)
-    const { code, stderr } = await lab('up', '--nodes', '2', '--dual-stack', '-f', file, '--detach')
+    // As root has it on many a server: nobody else may read what is made.
+    const umask = process.umask(0o077)
+    const starting = lab('up', '--nodes', '2', '--dual-stack', '-f', file, '--detach')
+    process.umask(umask)
+    const { code, stderr } = await starting
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
   })
   afterAll(async () => {
@@ -304,6 +323,19 @@ spec: {securityContext: {runAsNonRoot: true}, containers: [{name: main, image: h
       ),
     )
     await kubectl('delete', 'pod', 'nobody', '--now')
+  })
+
+  it('keeps a program from its root where it asks for that, but for volumes and the message that it ends with', async () => {
+    await until(async () => {
+      const [sealed, open] = (await pod('sealed')).status.containerStatuses
+      expect(sealed).toMatchObject({ restartCount: 2, ready: true, lastState: { terminated: { message: 'xx' } } })
+      expect(open).toMatchObject({ restartCount: 0, ready: true })
+    })
+    const logs = await kubectl('logs', 'sealed', '-c', 'main')
+    for (const path of ['/no', '/usr/no', '/run/no']) expect(logs).toContain(`'${path}': Read-only file system`)
+    expect(await sh('sealed', 'touch /data/x /dev/shm/x && ls /yes; touch /no')).toMatch(
+      /^exit 1: \/yes\n.*Read-only file system/,
+    )
   })
 
   it.skipIf(!ownPids)('shows a program the processes of its pod alone, and lets it end no others', async () => {

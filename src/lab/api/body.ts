@@ -43,11 +43,7 @@ export const mediaTypeOf = (message: IncomingMessage): string =>
   (message.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase() ?? ''
 
 /** A body as JSON or YAML. @throws StatusError 415, or 400 with what `words` makes of the parser's */
-async function parseBody(
-  message: IncomingMessage,
-  text: string,
-  words: (problem: string) => string,
-): Promise<unknown> {
+async function parseBody(message: IncomingMessage, text: string, words: (problem: string) => string): Promise<unknown> {
   const type = mediaTypeOf(message)
   if (type === 'application/json') return parseJson(text, words)
   if (type !== 'application/yaml') throw unsupportedBody()

@@ -4,7 +4,7 @@ import { WeftError } from '../../model/error.ts'
 import type { Conflist } from './cni-conflist.ts'
 
 /** Where container runtimes look for networks; a node's own. */
-export const cniConfigDir = '/etc/cni/net.d'
+const cniConfigDir = '/etc/cni/net.d'
 
 /** The file with the pod network that the kubelet stand-in writes. One that sorts before it takes its place. */
 const ownFile = '10-weft.conflist'

@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { cachedContainers, cachedResult, cniAdd, cniCheck, cniDel } from './cni.ts'
 import type { Conflist } from './cni-conflist.ts'
 
@@ -26,8 +26,7 @@ function takeCalls(): Record<string, any>[] {
   return lines.map((line) => JSON.parse(line) as Record<string, any>)
 }
 
-/** Those of an earlier test. */
-const forgetCalls = (): void => rmSync(join(directory, 'calls'), { force: true })
+beforeEach(() => rmSync(join(directory, 'calls'), { force: true }))
 
 const network = (...types: string[]): Conflist => ({
   cniVersion: '0.4.0',
@@ -94,7 +93,6 @@ describe('cni', () => {
   it('gives plugins that can do it what the attachment asks for, and the same again at CHECK and DEL', async () => {
     fakePlugin('first', '{"ips":[]}')
     fakePlugin('able', '{"ips":[]}')
-    forgetCalls()
     const able = { type: 'able', capabilities: { portMappings: true, bandwidth: false } }
     const chain: Conflist = { ...network('first'), plugins: [{ type: 'first' }, able] }
     const capabilityArgs = { portMappings: [{ hostPort: 80 }], bandwidth: {}, unheard: 1 }
@@ -134,7 +132,6 @@ describe('cni', () => {
   it('does not ask portmap, which denies what is there', async () => {
     fakePlugin('first', '{"ips":[]}')
     fakePlugin('portmap', '{"ips":[]}')
-    forgetCalls()
     const chain = network('first', 'portmap')
     await cniAdd(chain, attachment, options)
     await cniCheck(chain, attachment, options)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createStreamServer, type Server as StreamServer, type Socket as StreamSocket } from 'node:net'
 import type { NetworkNamespace } from '../../kernel/namespaces.ts'
@@ -201,16 +202,10 @@ interface Endpoint {
   port: number
 }
 
-function listening(server: StreamServer, fd: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ fd }, () => {
-      server.off('error', reject)
-      // A socket that fails to accept (out of descriptors) must not end the node.
-      server.on('error', () => {})
-      resolve()
-    })
-  })
+async function listening(server: StreamServer, fd: number): Promise<void> {
+  await once(server.listen({ fd }), 'listening')
+  // A socket that fails to accept (out of descriptors) must not end the node.
+  server.on('error', () => {})
 }
 
 const plainAddress = (address: string): string => (address.startsWith('::ffff:') ? address.slice(7) : address)

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { textOf } from '../../kernel/read-if-there.ts'
 import type { ApiClient } from '../../kube/client.ts'
 import { EventRecorder } from '../../kube/events.ts'
 import { resourcePath } from '../../kube/paths.ts'
@@ -7,6 +7,7 @@ import { Reflector } from '../../kube/reflector.ts'
 import { type Changes, ObjectStore } from '../../kube/store.ts'
 import { objectKey } from '../../kube/types.ts'
 import { errorText, type Log } from '../log.ts'
+import { rejectionOf } from './admission.ts'
 import { readConflist, writeConflist } from './cni-config.ts'
 import { nodeConflist } from './cni-conflist.ts'
 import { ConfigObjects } from './config-objects.ts'
@@ -107,8 +108,8 @@ function podHost({ client, nodeName, nodeAddresses, log }: KubeletOptions, share
     token: (pod, audience) => tokens.token(pod, audience),
     forget: (pod) => tokens.forget(pod),
     ownPids: () => reaped,
-    dns: () => ({ clusterDns: clusterDns(services), clusterDomain, nodeResolvConf: readText('/etc/resolv.conf') }),
-    nodeHosts: () => readText('/etc/hosts'),
+    dns: () => ({ clusterDns: clusterDns(services), clusterDomain, nodeResolvConf: textOf('/etc/resolv.conf') }),
+    nodeHosts: () => textOf('/etc/hosts'),
     event(pod, type, reason, message) {
       const { name, namespace, uid } = pod.metadata
       const reference = { apiVersion: 'v1', kind: 'Pod', name, namespace, uid }
@@ -127,14 +128,6 @@ function clusterDns(services: ObjectStore<Service>): string | undefined {
   return address === undefined || address === '' || address === 'None' ? undefined : address
 }
 
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    return ''
-  }
-}
-
 /** The workers of the pods of this node, by uid. */
 class PodWorkers {
   private readonly host: PodHost
@@ -148,8 +141,9 @@ class PodWorkers {
   apply(changes: Changes<Pod>): void {
     for (const { old, now } of changes.values()) {
       if (old !== undefined && old.metadata.uid !== now?.metadata.uid) this.end(old.metadata.uid)
-      if (now !== undefined) this.show(now)
     }
+    const shown = [...changes.values()].flatMap(({ now }) => now ?? [])
+    for (const pod of shown.sort(byCreation)) this.show(pod)
     if (!this.swept) void this.sweep()
     this.swept = true
   }
@@ -177,7 +171,11 @@ class PodWorkers {
     const { uid } = pod.metadata
     const worker = this.workers.get(uid)
     if (worker !== undefined) worker.update(pod)
-    else this.workers.set(uid, new PodWorker(pod, this.host))
+    else this.workers.set(uid, new PodWorker(pod, this.host, rejectionOf(pod, this.taken())))
+  }
+
+  private *taken(): Iterable<Pod> {
+    for (const { latest, rejection } of this.workers.values()) if (rejection === undefined) yield latest
   }
 
   /** The object is gone (it was deleted by force, or its worker has just finished it). */
@@ -198,6 +196,10 @@ class PodWorkers {
     }
   }
 }
+
+/** Of two pods that ask for the same, the older has it. */
+const byCreation = (a: Pod, b: Pod): number =>
+  (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? '')
 
 function namespacesOf(changes: Changes<Service>): Set<string> {
   const both = [...changes.values()].flatMap(({ old, now }) => [old, now])

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { arch, cpus, release, totalmem } from 'node:os'
-import { rfc3339 } from './pod-status.ts'
+import { textOf } from '../../kernel/read-if-there.ts'
+import { apiMicroTime, apiTime } from '../../kube/times.ts'
 
 /** How long a node may be silent before the control plane calls it NotReady (kubelet's default). */
-export const leaseDurationSeconds = 40
+const leaseDurationSeconds = 40
 
 /** Node.status as the kubelet stand-in reports it. */
 export function nodeStatus(name: string, addresses: string[], now: Date) {
@@ -12,7 +12,7 @@ export function nodeStatus(name: string, addresses: string[], now: Date) {
     addresses: [...addresses.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: name }],
     capacity: resources,
     allocatable: resources,
-    conditions: conditions(rfc3339(now)),
+    conditions: conditions(apiTime(now.getTime())),
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     nodeInfo: nodeInfo(),
   }
@@ -32,27 +32,19 @@ function conditions(now: string) {
 
 const nodeInfo = () => ({
   architecture: arch() === 'x64' ? 'amd64' : arch(),
-  bootID: readText('/proc/sys/kernel/random/boot_id'),
+  bootID: textOf('/proc/sys/kernel/random/boot_id').trim(),
   containerRuntimeVersion: 'weft://echo',
   kernelVersion: release(),
   kubeProxyVersion: '',
   kubeletVersion: 'v1.32.0+weft-lab',
-  machineID: readText('/etc/machine-id'),
+  machineID: textOf('/etc/machine-id').trim(),
   operatingSystem: 'linux',
   osImage: osImage(),
   systemUUID: '',
 })
 
 /** PRETTY_NAME of os-release(5). */
-const osImage = (): string => /^PRETTY_NAME="?([^"\n]*)/m.exec(readText('/etc/os-release'))?.[1] ?? 'Linux'
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch {
-    return ''
-  }
-}
+const osImage = (): string => /^PRETTY_NAME="?([^"\n]*)/m.exec(textOf('/etc/os-release'))?.[1] ?? 'Linux'
 
 /** Lease of kube-node-lease, as a kubelet renews it (coordination.k8s.io/v1). */
 export const nodeLease = (name: string, nodeUid: string, now: Date) => ({
@@ -63,8 +55,5 @@ export const nodeLease = (name: string, nodeUid: string, now: Date) => ({
     namespace: 'kube-node-lease',
     ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name, uid: nodeUid }],
   },
-  spec: { holderIdentity: name, leaseDurationSeconds, renewTime: microTime(now) },
+  spec: { holderIdentity: name, leaseDurationSeconds, renewTime: apiMicroTime(now.getTime()) },
 })
-
-/** metav1.MicroTime has six digits of a second. */
-export const microTime = (date: Date): string => date.toISOString().replace('Z', '000Z')

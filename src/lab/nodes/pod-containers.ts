@@ -1,15 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createCgroup } from '../../kernel/cgroup.ts'
+import { apiTime } from '../../kube/times.ts'
 import { LogFile } from './containers/log-file.ts'
 import { ProgramContainer, type RestartPolicy } from './containers/program.ts'
-import {
-  type ContainerView,
-  readContainer,
-  rfc3339,
-  type Terminated,
-  waitingView,
-  writeContainer,
-} from './containers/state.ts'
+import { type ContainerView, readContainer, type Terminated, waitingView, writeContainer } from './containers/state.ts'
 import { type Container, initContainersOf, isSidecar, type Pod, runsCommand } from './pod.ts'
 import type { PodHost } from './pod-host.ts'
 import { environmentOf, type PodSandbox } from './pod-sandbox.ts'
@@ -160,7 +154,7 @@ export class PodContainers {
 
   #standInView(container: Container, before: ContainerView | undefined): ContainerView {
     const { name } = container
-    const now = rfc3339(new Date())
+    const now = apiTime(Date.now())
     const base = { name, restart: before?.restart ?? 0, ...(before?.last && { last: before.last }) }
     const init = initContainersOf(this.#pod).includes(container) && !isSidecar(container)
     if (init || completesAtOnce(this.#pod)) {
@@ -212,7 +206,7 @@ export function noteLostContainers(pod: Pod): void {
       'terminated' in view.state
         ? view.state.terminated
         : 'running' in view.state
-          ? { exitCode: 137, reason: 'Error', ...view.state.running, finishedAt: rfc3339(new Date()) }
+          ? { exitCode: 137, reason: 'Error', ...view.state.running, finishedAt: apiTime(Date.now()) }
           : view.last
     const ended =
       !inits.includes(container) && 'terminated' in view.state && isOver(view, pod.spec.restartPolicy ?? 'Always')

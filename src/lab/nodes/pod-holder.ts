@@ -155,10 +155,14 @@ function separateMounts(): string[] {
   return [...new Set(paths)]
 }
 
+/** What a pod's root is made of: the mounts that are no volumes, and into which its programs may write. */
+export const rootMounts = (): string[] => ['/', '/run', ...separateMounts()]
+
 /** Places where programs lie. Others (data, containers' layers, packages of snapd) would cost a mount each in every pod, and nobody misses them there. */
 const isProgramsPath = (path: string): boolean => /^\/(usr|opt|home|root|srv|nix)(\/local|\/share|\/lib)?$/.test(path)
 
-const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+/** A word for the shell. */
+export const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
 function readText(file: string): string | undefined {
   try {

@@ -1,7 +1,6 @@
-import { type ContainerView, rfc3339, type Terminated } from './containers/state.ts'
+import { apiTime } from '../../kube/times.ts'
+import type { ContainerView, Terminated } from './containers/state.ts'
 import { type Container, initContainersOf, isSidecar, type Pod, type PodCondition, type PodStatus } from './pod.ts'
-
-export { rfc3339 } from './containers/state.ts'
 
 /** What the node knows about a pod beyond the object. Addresses: primary family first. */
 export interface PodFacts {
@@ -19,7 +18,7 @@ const ownConditions = ['PodReadyToStartContainers', 'Initialized', 'ContainersRe
 
 /** The status that a kubelet would write for the pod (pkg/kubelet/kubelet_pods.go, generateAPIPodStatus). */
 export function podStatus(pod: Pod, facts: PodFacts): PodStatus {
-  const now = rfc3339(facts.now)
+  const now = apiTime(facts.now.getTime())
   const phase = phaseOf(pod, facts.views)
   const [hostIP = ''] = facts.hostIPs
   const [podIP] = facts.podIPs
@@ -71,7 +70,7 @@ const endedWith = (view: ContainerView | undefined): Terminated | undefined =>
   view !== undefined && 'terminated' in view.state ? view.state.terminated : undefined
 
 /** Init containers have completed, those that stay have started. */
-export const isInitialized = (pod: Pod, views: Views): boolean =>
+const isInitialized = (pod: Pod, views: Views): boolean =>
   initContainersOf(pod).every((init) => isInitDone(init, views.get(init.name)))
 
 const isInitDone = (init: Container, view: ContainerView | undefined): boolean =>

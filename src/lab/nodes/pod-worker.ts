@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NetworkNamespace } from '../../kernel/namespaces.ts'
+import { apiTime } from '../../kube/times.ts'
 import { errorText } from '../log.ts'
+import type { Rejection } from './admission.ts'
 import { ConfigError } from './config-error.ts'
 import { PodEcho } from './echo.ts'
 import { echoPorts } from './echo-ports.ts'
@@ -18,7 +20,7 @@ import {
   sandboxChanged,
 } from './pod-sandbox.ts'
 import { completesAtOnce, isFinished, podStatus, sameStatus } from './pod-status.ts'
-import { readContainer, type ContainerView, rfc3339 } from './containers/state.ts'
+import { readContainer, type ContainerView } from './containers/state.ts'
 import { Patience, wentOnWithout } from './patience.ts'
 import { isNetworkBroken } from './sandbox.ts'
 import { MountError } from './volumes/pod-volumes.ts'
@@ -28,11 +30,14 @@ export type { PodHost } from './pod-host.ts'
 /** A lab does not wait longer than this between a pod's deletion and the end of containers that are stood in for. */
 const longestStandInGraceSeconds = 1
 const retryMs = 1_000
+/** Whoever makes another one in place of a pod that was rejected, as a ReplicaSet does at once, is slowed down. */
+const rejectionMs = 1_000
 /** How often the CNI plugins are asked whether a pod's network is as it was (CHECK). */
 const checkIntervalMs = 300_000
 
 /** The life of one pod on its node, from its first sight to its removal. Its steps run one after the other. */
 export class PodWorker {
+  readonly rejection: Rejection | undefined
   private readonly host: PodHost
   private pod: Pod
   private sandbox: PodSandbox | undefined
@@ -49,10 +54,17 @@ export class PodWorker {
   private withoutSecrets = false
   private checkedMs = performance.now()
 
-  constructor(pod: Pod, host: PodHost) {
+  /** @param rejection why the node does not take the pod; undefined: it does */
+  constructor(pod: Pod, host: PodHost, rejection?: Rejection) {
     this.pod = pod
     this.host = host
+    this.rejection = rejection
     this.enqueue(() => this.start())
+  }
+
+  /** The object as it was last seen. */
+  get latest(): Pod {
+    return this.pod
   }
 
   get uid(): string {
@@ -134,6 +146,7 @@ export class PodWorker {
 
   private async bringUp(): Promise<void> {
     if (isFinished(this.pod)) return
+    if (this.rejection !== undefined) return this.reject(this.rejection)
     if (completesAtOnce(this.pod) && !allContainers(this.pod).some(runsCommand)) return this.complete()
     const pod = await this.host.admitted(this.pod)
     const sandbox = await this.open(pod)
@@ -194,8 +207,21 @@ export class PodWorker {
     this.host.log('pod finished', { pod: podKey(this.pod) })
   }
 
+  /** As a kubelet's `rejectPod`. */
+  private async reject({ reason, message }: Rejection): Promise<void> {
+    await sleep(rejectionMs, undefined, { signal: this.leaving.signal }).catch(() => {})
+    const startTime = apiTime(Date.now())
+    await this.host.api.reportPod(this.pod, {
+      phase: 'Failed',
+      reason,
+      message: `Pod was rejected: ${message}`,
+      startTime,
+    })
+    this.host.event(this.pod, 'Warning', reason, message)
+  }
+
   private async complete(): Promise<void> {
-    const now = rfc3339(new Date())
+    const now = apiTime(Date.now())
     const terminated = { exitCode: 0, reason: 'Completed', startedAt: now, finishedAt: now }
     const views = allContainers(this.pod).map(({ name }): [string, ContainerView] => [
       name,

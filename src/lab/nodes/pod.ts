@@ -6,6 +6,7 @@ export interface Pod {
     uid: string
     labels?: Record<string, string>
     annotations?: Record<string, string>
+    creationTimestamp?: string
     deletionTimestamp?: string
     deletionGracePeriodSeconds?: number
     resourceVersion?: string
@@ -52,6 +53,7 @@ export interface SecurityContext {
   runAsNonRoot?: boolean
   privileged?: boolean
   allowPrivilegeEscalation?: boolean
+  readOnlyRootFilesystem?: boolean
   capabilities?: { add?: string[]; drop?: string[] }
 }
 

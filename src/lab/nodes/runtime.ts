@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { namesIn } from '../../kernel/read-if-there.ts'
+import { readJson } from '../files.ts'
 import { isRunning, type ProcessIdentity } from '../process-identity.ts'
 import type { ContainerView } from './containers/view.ts'
 
@@ -59,7 +61,7 @@ export const listPodStates = (): string[] => namesIn(podsDirectory)
 const logsDirectory = '/var/log/pods'
 
 /** Logs of all containers of a pod, where a kubelet has them (`/var/log/pods/NAMESPACE_NAME_UID`). */
-export const podLogDir = ({ metadata: { namespace, name, uid } }: PodNames): string =>
+const podLogDir = ({ metadata: { namespace, name, uid } }: PodNames): string =>
   `${logsDirectory}/${namespace}_${name}_${uid}`
 
 export function removePodLogs(podUid: string): void {
@@ -99,8 +101,8 @@ export interface ContainerPlace extends Omit<ContainerRecord, 'view'> {
  * @returns undefined if there is no such pod or container here, or it is not running
  */
 export function enterContainer(podUid: string, container: string, root = ''): ContainerPlace | undefined {
-  const pod = readRecord(root + podRecordFile(podUid)) as PodRecord | undefined
-  const record = readRecord(root + containerRecordFile(podUid, container)) as ContainerRecord | undefined
+  const pod = readJson(root + podRecordFile(podUid)) as PodRecord | undefined
+  const record = readJson(root + containerRecordFile(podUid, container)) as ContainerRecord | undefined
   if (pod === undefined || record === undefined) return undefined
   if (!isRunning(pod.holder) || !('running' in record.view.state)) return undefined
   const pid = Number.parseInt(pod.holder, 10)
@@ -155,19 +157,3 @@ export function programIn(pid: number): number | undefined {
 
 const nsenterPath = '/usr/bin/nsenter'
 export const setprivPath = '/usr/bin/setpriv'
-
-function namesIn(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch {
-    return []
-  }
-}
-
-function readRecord(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8'))
-  } catch {
-    return undefined
-  }
-}

@@ -12,8 +12,8 @@ import { refusalByReason, refusalOfAddress, refusalOfNodePort, refusalsOf, refus
 import { clusterIPsOf, type ServiceTarget } from './service-target.ts'
 import { type Claims, formatTarget, nameOf, type Origin } from './types.ts'
 
-const noClusterIP = 'no Service with a cluster IP'
-const noNodePort = 'no Service with a node port'
+const noClusterIP = 'no Service with a cluster IP, or no Ready pod'
+const noNodePort = 'no Service with a node port, or no Ready pod'
 const noExternalIP = 'no Service with an external IP that is translated'
 const noBalancerIP = 'no Service with a load-balancer IP that is translated'
 
@@ -21,10 +21,10 @@ const noBalancerIP = 'no Service with a load-balancer IP that is translated'
 export const services: ClaimSource = {
   name: 'Services',
   checks: {
-    'ClusterIP from pod': `${noClusterIP}, or no Ready pod`,
+    'ClusterIP from pod': noClusterIP,
     'ClusterIP from node': noClusterIP,
     'ClusterIP from outside': noClusterIP,
-    'NodePort from pod': `${noNodePort}, or no Ready pod`,
+    'NodePort from pod': noNodePort,
     'NodePort from node': noNodePort,
     'NodePort from outside': noNodePort,
     'external IP from pod': noExternalIP,

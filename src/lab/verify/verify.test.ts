@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -7,7 +8,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { eventually } from '../../../test/eventually.ts'
 import { NetworkNamespace } from '../../kernel/namespaces.ts'
-import { listenTcp, udpSocket } from '../../kernel/sockets.ts'
+import { connectTcp, listenTcp, udpSocket } from '../../kernel/sockets.ts'
 import type { ObjectList } from '../../kube/client.ts'
 import type { EchoReply } from '../echo-protocol.ts'
 import type { LabState } from '../state.ts'
@@ -154,6 +155,13 @@ async function echoUDP(namespace: NetworkNamespace, of: typeof a): Promise<void>
   closers.push(() => socket.close())
 }
 
+/** When the link on the way carries packets: the kernel gives it its queue some time after it came up, and a datagram that is sent before is lost. */
+async function carries(from: NetworkNamespace, address: string, port: number): Promise<void> {
+  const socket = connectTcp(from, { address, port })
+  await once(socket, 'connect')
+  socket.destroy()
+}
+
 function serveAPI(namespace: NetworkNamespace): void {
   const dir = mkdtempSync(join(tmpdir(), 'weft-verify-'))
   const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
@@ -181,7 +189,9 @@ describe.skipIf(!isRoot || !hasOpenssl)('verify (needs root for network namespac
     execFileSync('ip', ['netns', 'exec', netns.node, 'sysctl', '-qw', ...sysctls])
     const pods = NetworkNamespace.named(netns.pods)
     const client = NetworkNamespace.named(netns.client)
+    const node = NetworkNamespace.named(netns.node)
     closers.push(
+      () => node.close(),
       () => pods.close(),
       () => client.close(),
     )
@@ -189,6 +199,8 @@ describe.skipIf(!isRoot || !hasOpenssl)('verify (needs root for network namespac
     echoTCP(pods, b)
     await echoUDP(pods, a)
     serveAPI(client)
+    await carries(node, '10.42.0.5', 8080)
+    await carries(node, '172.30.0.2', 6443)
   })
 
   afterAll(() => {

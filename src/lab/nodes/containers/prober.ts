@@ -28,46 +28,37 @@ export async function runProbes(
   signal: AbortSignal,
 ): Promise<void> {
   const { startupProbe, readinessProbe, livenessProbe } = target.container
-  if (startupProbe !== undefined) {
-    const passed = await untilThreshold(startupProbe, 'startup', target, listener, startedMs, signal)
-    if (!passed) return
-  }
+  const run = { target, listener, startedMs, signal }
+  if (startupProbe !== undefined && !(await hasStarted(startupProbe, run))) return
   listener.started()
   if (readinessProbe === undefined) listener.ready(true)
   await Promise.all([
-    readinessProbe && watch(readinessProbe, 'readiness', target, listener, startedMs, signal),
-    livenessProbe && watch(livenessProbe, 'liveness', target, listener, startedMs, signal),
+    readinessProbe && watch(readinessProbe, 'readiness', run),
+    livenessProbe && watch(livenessProbe, 'liveness', run),
   ])
 }
 
+/** One run of a container, for all its probes. */
+interface Run {
+  target: ActionTarget
+  listener: ProbeListener
+  startedMs: number
+  signal: AbortSignal
+}
+
 /** @returns whether the probe has passed; false also when the signal aborted */
-async function untilThreshold(
-  probe: Probe,
-  kind: ProbeKind,
-  target: ActionTarget,
-  listener: ProbeListener,
-  startedMs: number,
-  signal: AbortSignal,
-): Promise<boolean> {
-  for await (const state of outcomes(probe, kind, target, listener, startedMs, signal)) {
-    if (state) return true
-    listener.failed(kind)
-    return false
+async function hasStarted(probe: Probe, run: Run): Promise<boolean> {
+  for await (const state of outcomes(probe, 'startup', run)) {
+    if (!state) run.listener.failed('startup')
+    return state
   }
   return false
 }
 
-async function watch(
-  probe: Probe,
-  kind: 'readiness' | 'liveness',
-  target: ActionTarget,
-  listener: ProbeListener,
-  startedMs: number,
-  signal: AbortSignal,
-): Promise<void> {
-  for await (const state of outcomes(probe, kind, target, listener, startedMs, signal)) {
-    if (kind === 'readiness') listener.ready(state)
-    else if (!state) return listener.failed(kind)
+async function watch(probe: Probe, kind: 'readiness' | 'liveness', run: Run): Promise<void> {
+  for await (const state of outcomes(probe, kind, run)) {
+    if (kind === 'readiness') run.listener.ready(state)
+    else if (!state) return run.listener.failed(kind)
   }
 }
 
@@ -75,10 +66,7 @@ async function watch(
 async function* outcomes(
   probe: Probe,
   kind: ProbeKind,
-  target: ActionTarget,
-  listener: ProbeListener,
-  startedMs: number,
-  signal: AbortSignal,
+  { target, listener, startedMs, signal }: Run,
 ): AsyncGenerator<boolean> {
   const { initialDelaySeconds = 0, periodSeconds = 10, successThreshold = 1, failureThreshold = 3 } = probe
   await pause(startedMs + initialDelaySeconds * 1000 - performance.now(), signal)

@@ -1,6 +1,7 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { readFileSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { apiTime } from '../../../kube/times.ts'
 import { ConfigError } from '../config-error.ts'
 import { expand } from '../env.ts'
 import type { Container, Pod } from '../pod.ts'
@@ -11,11 +12,11 @@ import { asIdentity, whyNotAllowed } from './identity.ts'
 import { LogFile } from './log-file.ts'
 import { type ProbeKind, runProbes } from './prober.ts'
 import { attachProcess, type ContainerProcess, startErrorCode, startProcess } from './process.ts'
+import { withReadOnlyRoot } from './read-only-root.ts'
 import {
   type ContainerView,
   type KeptContainer,
   readContainer,
-  rfc3339,
   type Terminated,
   waitingView,
   writeContainer,
@@ -128,10 +129,11 @@ export class ProgramContainer {
     this.#removeOldLogs()
     const { podUid, holderPid } = this.#place()
     const { name: container, stdin = false } = this.container
-    const identity = asIdentity(this.#host.pod, this.container)
+    const { pod } = this.#host
+    const identity = [...withReadOnlyRoot(pod, this.container), ...asIdentity(pod, this.container)]
     const running = await startProcess({ podUid, holderPid, container, command, env, cwd, identity, stdin }, log)
     this.#kept = { ...this.#kept, restart: this.view.restart, env, cwd, identity, command }
-    this.#change({ state: { running: { startedAt: rfc3339(new Date()) } }, ready: false, started: false })
+    this.#change({ state: { running: { startedAt: apiTime(Date.now()) } }, ready: false, started: false })
     this.#host.event('Normal', 'Started', `Started container ${this.container.name}`)
     await this.#postStart()
     return running
@@ -234,8 +236,8 @@ export class ProgramContainer {
 
   #terminated(exitCode: number): void {
     const { state } = this.view
-    const startedAt = 'running' in state ? state.running.startedAt : rfc3339(new Date())
-    const terminated: Terminated = { exitCode, reason: reasonOf(exitCode), startedAt, finishedAt: rfc3339(new Date()) }
+    const startedAt = 'running' in state ? state.running.startedAt : apiTime(Date.now())
+    const terminated: Terminated = { exitCode, reason: reasonOf(exitCode), startedAt, finishedAt: apiTime(Date.now()) }
     const message = exitCode === startErrorCode ? this.#notFound() : this.#terminationMessage()
     if (message !== undefined) terminated.message = message
     if (performance.now() - sinceMs(startedAt) > steadyMs) this.#backoffMs = firstBackoffMs
@@ -253,7 +255,8 @@ export class ProgramContainer {
     )
     try {
       const text = readFileSync(path, 'utf8').slice(0, 4096)
-      rmSync(path)
+      // Removed from below the pod's root, it would be missed by the next run, which may still find it there.
+      truncateSync(path)
       return text === '' ? undefined : text
     } catch {
       return undefined

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { readJson } from '../../files.ts'
 import type { Container, Pod } from '../pod.ts'
 import { type ContainerRecord, containerRecordFile } from '../runtime.ts'
 import type { ContainerView, Waiting } from './view.ts'
@@ -8,13 +9,8 @@ export type { ContainerView, Terminated, Waiting } from './view.ts'
 /** What the next kubelet needs to go on with a container. */
 export type KeptContainer = ContainerRecord
 
-export function readContainer(pod: Pod, container: Container): KeptContainer | undefined {
-  try {
-    return JSON.parse(readFileSync(containerRecordFile(pod.metadata.uid, container.name), 'utf8')) as KeptContainer
-  } catch {
-    return undefined
-  }
-}
+export const readContainer = (pod: Pod, container: Container): KeptContainer | undefined =>
+  readJson(containerRecordFile(pod.metadata.uid, container.name)) as KeptContainer | undefined
 
 export function writeContainer(pod: Pod, record: KeptContainer): void {
   const file = containerRecordFile(pod.metadata.uid, record.view.name)
@@ -31,6 +27,3 @@ export const waitingView = (name: string, waiting: Waiting, restart = 0): Contai
   started: false,
   state: { waiting },
 })
-
-/** metav1.Time has whole seconds. */
-export const rfc3339 = (date: Date): string => `${date.toISOString().slice(0, 19)}Z`

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { Refusal } from './refusal.ts'
 
 /** Status and words of an error for the one who asked; undefined words: nobody's business. */
-export function refusalOf(error: unknown): { status: number; message: string } {
+function refusalOf(error: unknown): { status: number; message: string } {
   if (error instanceof Refusal) return error
   return { status: 500, message: error instanceof Error ? error.message : String(error) }
 }

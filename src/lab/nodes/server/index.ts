@@ -1,10 +1,12 @@
+import { once } from 'node:events'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connectionsOf } from '../../connections.ts'
 import { Routes, type RoutesOptions } from './routes.ts'
 
 /** The kubelet's port (Node.status.daemonEndpoints.kubeletEndpoint). */
-export const kubeletPort = 10250
+const kubeletPort = 10250
 
 /** PEM. */
 export interface ServingIdentity {
@@ -73,28 +75,13 @@ function makeServer({ key, certificate, ca }: ServingIdentity, routes: Routes): 
 async function listen(server: Server, host: string, port: number): Promise<void> {
   for (let left = retries; ; left--) {
     try {
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject)
-        server.listen({ host, port }, () => {
-          server.off('error', reject)
-          resolve()
-        })
-      })
+      await once(server.listen({ host, port }), 'listening')
       return
     } catch (error) {
       if (left === 0) throw error
       await sleep(retryMs)
     }
   }
-}
-
-function connectionsOf(server: Server): Set<Socket> {
-  const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  return sockets
 }
 
 async function close({ server, sockets }: Serving): Promise<void> {

@@ -11,7 +11,7 @@ import { PortChannel } from './port-channel.ts'
  * Subprotocols for port-forward: SPDY frames inside of messages (kubectl since 1.31), and a pair of channels for each port that the query names (other
  * clients).
  */
-export const tunnelProtocol = 'SPDY/3.1+portforward.k8s.io'
+const tunnelProtocol = 'SPDY/3.1+portforward.k8s.io'
 export const portForwardProtocols = [tunnelProtocol, 'v4.channel.k8s.io'] as const
 
 /** What is forwarded to: the network of a pod. */

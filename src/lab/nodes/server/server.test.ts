@@ -176,7 +176,7 @@ describe("a kubelet's port, asked by kubectl through the API", () => {
       const child = spawn('kubectl', ['--kubeconfig', kubeconfig, 'logs', '-f', 'loop', '-c', 'loop'])
       let shown = ''
       child.stdout.on('data', (data: Buffer) => (shown += data.toString()))
-      const exited = new Promise((resolve) => child.once('exit', resolve))
+      const exited = new Promise((resolve) => child.once('close', resolve))
       await eventually(() => expect(shown).toBe('begin\n'))
       const file = logPath({} as Pod, 'loop', 3)
       write('loop', 3, '2026-01-31T10:00:01Z stdout F last of the old\n')

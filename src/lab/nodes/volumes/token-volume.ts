@@ -1,7 +1,7 @@
 import { type Container, type Pod, runsCommand, type Volume } from '../pod.ts'
 
 /** Where programs look for their service account (k8s.io/client-go/rest, InClusterConfig). */
-export const tokenMountPath = '/var/run/secrets/kubernetes.io/serviceaccount'
+const tokenMountPath = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 const volumeName = 'kube-api-access-weft'
 
