@@ -31,7 +31,9 @@ export class Contender {
   }
 
   get residentMB(): number {
-    const kilobytes = this.#pids().map((pid) => Number(/^VmRSS:\s+(\d+)/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0))
+    const kilobytes = this.#pids().map((pid) =>
+      Number(/^VmRSS:\s+(\d+)/m.exec(textOf(`/proc/${pid}/status`))?.[1] ?? 0),
+    )
     return Math.round((kilobytes.reduce((sum, one) => sum + one, 0) * 1024) / 1e6)
   }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { boundInlining } from '../../src/agent/compiler.ts'
 import { boundHeap, collectGarbageOfStart } from '../../src/agent/memory.ts'
 import { makeView } from '../../src/agent/sources.ts'
 import type { EndpointSlice } from '../../src/model/endpoints.ts'
@@ -26,6 +27,7 @@ export interface Loaded {
  */
 export async function inProcessWorker(services: number, endpoints: number): Promise<void> {
   boundHeap()
+  boundInlining()
   const cidr = (text: string) => [parseCIDR(text) as CIDR]
   const view = makeView({ nodeName: 'n1', clusterCIDRs: cidr('10.42.0.0/16'), serviceCIDRs: cidr('10.43.0.0/16') })
   view.nodes.replaceAll([['n1', { name: 'n1', addresses: ['172.30.0.11'] }]])

@@ -1,4 +1,4 @@
-import type { Entry } from './entries.ts'
+import type { Entry, Kind } from './entries.ts'
 import type { Group } from './groups.ts'
 import type { Change, Item, Subject } from './types.ts'
 
@@ -24,8 +24,8 @@ export function transactionOf(entries: Iterable<Entry>): Batch {
     if (entry.want !== undefined) additions.push(entry)
   }
   const batch: Batch = { changes: [], entries: [] }
-  for (const stage of byStage(removals).reverse()) for (const entry of stage) put(batch, removalOf(entry), entry)
-  for (const stage of byStage(additions)) for (const entry of stage) put(batch, additionOf(entry), entry)
+  for (const list of byStage(removals, -1)) for (const entry of list) put(batch, removalOf(entry), entry)
+  for (const list of byStage(additions, 1)) for (const entry of list) put(batch, additionOf(entry), entry)
   return batch
 }
 
@@ -88,21 +88,23 @@ const removalsAfter = 1e6
 const stepOfEntry = ({ want, kind }: Entry): number =>
   want === undefined ? removalsAfter - kind.spec.stage : kind.spec.stage
 
-/** In one list for each stage, ascending, each in the order in which they came. */
-function byStage(entries: readonly Entry[]): Entry[][] {
-  const stages = new Map<number, Entry[]>()
+/**
+ * In one list for each kind, by stage (ascending or descending), each in the order in which they came: subjects have some of each kind, and a target can write many of one together.
+ */
+function byStage(entries: readonly Entry[], direction: 1 | -1): Entry[][] {
+  const kinds = new Map<Kind, Entry[]>()
   let last: Entry[] = []
-  let lastStage: number | undefined
+  let lastKind: Kind | undefined
   for (const entry of entries) {
-    const { stage } = entry.kind.spec
-    if (stage !== lastStage) {
-      last = stages.get(stage) ?? []
-      if (last.length === 0) stages.set(stage, last)
-      lastStage = stage
+    const { kind } = entry
+    if (kind !== lastKind) {
+      last = kinds.get(kind) ?? []
+      if (last.length === 0) kinds.set(kind, last)
+      lastKind = kind
     }
     last.push(entry)
   }
-  return [...stages].sort(([a], [b]) => a - b).map(([, list]) => list)
+  return [...kinds].sort(([a], [b]) => direction * (a.spec.stage - b.spec.stage)).map(([, list]) => list)
 }
 
 const removalOf = ({ have, haveOwner }: Entry): Change => change('delete', have as Item, haveOwner)

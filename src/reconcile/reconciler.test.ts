@@ -247,6 +247,17 @@ describe('Reconciler', () => {
     expect(target.batches.at(-1)).toMatchObject([{ op: 'delete', subject: 'b' }])
   })
 
+  it('puts changes of one kind together, by stage, whoever wants them', async () => {
+    const world = new World([
+      ['a', web],
+      ['b', { ...web, addresses: ['vip2'], endpoints: ['p3'], marks: ['m2'] }],
+    ])
+    const reconciler = new Reconciler({ part: toyPart(world), target: new FakeTarget(toyOwned) })
+    await reconciler.plan(world.keys(), 'dry-run')
+    const kinds = reconciler.changes().map(({ item }) => item.kind)
+    expect(kinds.join(' ')).toBe('endpoint endpoint endpoint mark mark list list address address')
+  })
+
   it('says in a dry run what it would do, and does nothing', async () => {
     const { target } = await started([['a', web]])
     const dry = new Reconciler({ part: toyPart(new World()), target })

@@ -36,17 +36,26 @@ describe('Scheduler', () => {
     scheduler.close()
     reconciler = new Reconciler({ part, target: (target = new FakeTarget([])) })
     await reconciler.start(wanted)
-    scheduler = new Scheduler(reconciler, { minIntervalMs: 200 })
-    const runs: number[] = []
-    target.onBatch = () => runs.push(performance.now())
-    for (const subject of ['b', 'c', 'd']) {
-      wanted.add(subject)
-      scheduler.touch([subject])
-      await eventually(() => expect(runs.length).toBeGreaterThan(0))
+    vi.useFakeTimers()
+    try {
+      scheduler = new Scheduler(reconciler, { minIntervalMs: 200 })
+      const touch = async (subject: string, thenMs: number): Promise<void> => {
+        wanted.add(subject)
+        scheduler.touch([subject])
+        await vi.advanceTimersByTimeAsync(thenMs)
+      }
+      target.batches.length = 0
+      await touch('b', 50)
+      expect(target.batches).toHaveLength(1)
+      await touch('c', 100)
+      await touch('d', 49)
+      expect(target.batches).toHaveLength(1)
+      await vi.advanceTimersByTimeAsync(1)
+      expect(target.batches).toHaveLength(2)
+      expect(target.items.size).toBe(4)
+    } finally {
+      vi.useRealTimers()
     }
-    await eventually(() => expect(target.items.size).toBe(4))
-    expect(runs).toHaveLength(2)
-    expect((runs[1] ?? 0) - (runs[0] ?? 0)).toBeGreaterThan(190)
   })
 
   it('writes what is touched at once, and what is touched meanwhile in one more transaction', async () => {
