@@ -5,7 +5,7 @@ import { WeftError } from '../model/error.ts'
 const attempt = `set -e
 mount -t tmpfs tmpfs /tmp
 mkdir /tmp/upper /tmp/work /tmp/merged
-mount -t overlay overlay -o lowerdir=/,upperdir=/tmp/upper,workdir=/tmp/work /tmp/merged`
+mount -t overlay -o lowerdir=/,upperdir=/tmp/upper,workdir=/tmp/work overlay /tmp/merged`
 
 const unshare = ['--mount', '--propagation', 'private', 'sh', '-c']
 

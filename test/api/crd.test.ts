@@ -111,8 +111,8 @@ function suite(binary: string): void {
     expect(await kubectl(['apply', '-f', '-'], widget('{ size: 3, tags: [b] }'))).toContain('one configured')
     const spec = await kubectl(['get', 'wdg', 'one', '-o', 'jsonpath={.spec}'])
     expect(JSON.parse(spec)).toEqual({ size: 3, tags: ['b'], colour: 'red' })
-    expect(await kubectl(['get', 'widgets'])).toMatch(/^NAME +SIZE +AGE\none +3 +\d+s\n$/)
-    expect(await kubectl(['get', 'widgets', '-o', 'wide'])).toMatch(/NAME +SIZE +COLOUR +AGE\none +3 +red +\d+s/)
+    expect(await kubectl(['get', 'widgets'])).toMatch(/^NAME +SIZE +AGE\none +3 +[\dms]+\n$/)
+    expect(await kubectl(['get', 'widgets', '-o', 'wide'])).toMatch(/NAME +SIZE +COLOUR +AGE\none +3 +red +[\dms]+/)
     expect(await kubectl(['describe', 'wdg', 'one'])).toMatch(/Kind: +Widget[^]*Size: +3/)
   })
 

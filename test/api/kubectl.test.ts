@@ -100,7 +100,7 @@ function suite(binary: string): void {
     )
     const services = await kubectl(['get', 'svc'])
     expect(services).toMatch(
-      /^NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\nkubernetes +ClusterIP +10\.43\.0\.1 +<none> +443\/TCP +\d+s\n$/,
+      /^NAME +TYPE +CLUSTER-IP +EXTERNAL-IP +PORT\(S\) +AGE\nkubernetes +ClusterIP +10\.43\.0\.1 +<none> +443\/TCP +[\dms]+\n$/,
     )
     expect(await kubectl(['get', 'endpointslices', 'kubernetes', '-o', 'jsonpath={.endpoints[0].addresses[0]}'])).toBe(
       '172.30.0.2',
@@ -129,7 +129,7 @@ function suite(binary: string): void {
     expect(list.items.map((item: { kind: string }) => item.kind)).toEqual(['Service', 'Service'])
     expect(await kubectl(['get', 'svc', 'web', '-o', 'yaml'])).toContain('internalTrafficPolicy: Cluster')
     expect(await kubectl(['get', 'deploy', '-o', 'wide'])).toMatch(
-      /web +0\/2 +0 +0 +\d+s +main +example.com\/app:1 +app=web/,
+      /web +0\/2 +0 +0 +[\dms]+ +main +example.com\/app:1 +app=web/,
     )
     expect(await kubectl(['get', 'all'])).toContain('deployment.apps/web')
   })
@@ -178,9 +178,9 @@ function suite(binary: string): void {
     const watch = follow(['get', 'configmaps', '-w'])
     try {
       await kubectl(['create', 'configmap', 'seen', '--from-literal=a=1'])
-      await watch.until(/NAME +DATA +AGE\n(.*\n)*seen +1 +\d+s\n/)
+      await watch.until(/NAME +DATA +AGE\n(.*\n)*seen +1 +[\dms]+\n/)
       await kubectl(['patch', 'configmap', 'seen', '--type=merge', '-p', '{"data":{"b":"2"}}'])
-      await watch.until(/seen +2 +\d+s\n/)
+      await watch.until(/seen +2 +[\dms]+\n/)
     } finally {
       watch.child.kill()
     }

@@ -34,7 +34,7 @@ if [ -d /var/lib/weft ]; then mount --rbind /var/lib/weft /run/weft/lab; fi
 for dir in /etc /var/lib /var/log; do
   own=/run/weft/own$dir
   mkdir -p "$own/upper" "$own/work"
-  mount -t overlay overlay -o "lowerdir=$dir,upperdir=$own/upper,workdir=$own/work" "$dir"
+  mount -t overlay -o "lowerdir=$dir,upperdir=$own/upper,workdir=$own/work" overlay "$dir"
 done
 if [ -d /var/lib/weft ]; then mount --rbind /run/weft/lab /var/lib/weft; umount -R -l /run/weft/lab; fi
 rmdir /run/weft/lab

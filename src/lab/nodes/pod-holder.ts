@@ -106,7 +106,7 @@ function script({ podUid, hostname, hostPID, mounts, directories }: PodHolderSpe
     'read -r pid rest < /proc/self/stat',
     ...(hostname === undefined ? [] : [`hostname ${quote(hostname)}`]),
     `cp -a /run/weft/skeleton/. ${dir}/upper`,
-    `mount -t overlay overlay -o ${quote(layers)} ${root}`,
+    `mount -t overlay -o ${quote(layers)} overlay ${root}`,
     ...separateMounts().map((path, i) => separateMount(path, join(dir, `separate${i}`), root)),
     hostPID ? `mount --rbind /proc ${root}/proc` : `mount -t proc proc ${root}/proc`,
     `mount -t tmpfs -o mode=755 tmpfs ${root}/run`,
@@ -141,7 +141,7 @@ const rest = 'while :; do sleep 2147483647 & wait; done'
 const separateMount = (path: string, dir: string, root: string): string =>
   [
     `mkdir -p ${dir}/upper ${dir}/work`,
-    `mount -t overlay overlay -o ${quote(`lowerdir=${path},upperdir=${dir}/upper,workdir=${dir}/work`)} ${quote(root + path)}`,
+    `mount -t overlay -o ${quote(`lowerdir=${path},upperdir=${dir}/upper,workdir=${dir}/work`)} overlay ${quote(root + path)}`,
   ].join('; ')
 
 /** On disks, and directories (containers have single files mounted); not below what a pod has for itself. */
