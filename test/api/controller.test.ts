@@ -1,20 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { build } from 'esbuild'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { askStatus } from '../../src/daemon/ask-status.ts'
 import type { AgentStatus } from '../../src/daemon/status-server.ts'
 import { ApiClient } from '../../src/kube/client.ts'
 import { resourcePath } from '../../src/kube/paths.ts'
 import type { KubeObject, Node } from '../../src/kube/types.ts'
+import { bundleWeft } from '../bundle.ts'
 import { eventually } from '../eventually.ts'
 import { freePort } from '../free-port.ts'
 import { isEmbedded, startTestServer, type TestServer } from './server.ts'
 
 // Below the checkout, so that the native library is found from there; ignored by git.
 const dir = join(process.cwd(), '.cache', `controller-test-${process.pid}`)
-const command = join(dir, 'weft.mjs')
+let command: string
 const nodesPath = (name?: string): string => resourcePath({ version: 'v1', resource: 'nodes', ...(name && { name }) })
 
 let server: TestServer
@@ -74,18 +74,7 @@ const getsOne = (name: string, expected: string): Promise<void> =>
 
 beforeAll(async () => {
   mkdirSync(dir, { recursive: true })
-  await build({
-    entryPoints: ['src/cli/main.ts'],
-    outfile: command,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    packages: 'external',
-    // Loaded by labs alone, and large.
-    external: ['up', 'node', 'api', 'supervise', 'verify', 'forward'].map((name) => `./lab-${name}.ts`),
-    logLevel: 'error',
-  })
+  command = await bundleWeft(dir)
   server = await startTestServer()
   client = new ApiClient(server.connection)
 })
