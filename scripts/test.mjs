@@ -12,8 +12,6 @@ const oldKubectl = '.cache/kubectl-1.20/usr/bin/kubectl'
 let passed = 0
 /** Every check and test that failed, told again at the end: by then its own report is thousands of lines up. */
 const failures = []
-/** What failed and passed when its file ran once more with nothing beside it; told apart from both, never in silence. */
-const flaky = []
 /** Where they may still run: in the VM. File and title of each, and how to tell of it. */
 const skipped = []
 
@@ -88,7 +86,7 @@ function count(results) {
   return results.filter(({ state }) => state === 'failed')
 }
 
-/** Runs the files of what failed once more, but where so many failed that it is no accident. */
+/** What failed has failed. Its files run once more, to tell an accident from what always fails; but not where so many failed that it is none. */
 async function judge(failed, runAgain) {
   const files = [...new Set(failed.map(({ file }) => file))]
   const isWorthIt = files.length > 0 && files.length <= mostFilesTwice
@@ -99,8 +97,7 @@ async function judge(failed, runAgain) {
       ({ file, name }) => file === test.file && (name === test.name || test.name === wholeFile),
     )
     const isBetter = now.some(({ state }) => state === 'passed') && !now.some(({ state }) => state === 'failed')
-    if (isBetter) passed += now.filter(({ state }) => state === 'passed').length
-    ;(isBetter ? flaky : failures).push(describe(test))
+    failures.push(`${isBetter ? '(passed when run again, alone) ' : ''}${describe(test)}`)
   }
 }
 
@@ -152,7 +149,6 @@ await testsHere()
 // Somebody who names tests has chosen among those of this machine.
 if (process.argv.length === 2) await vmTests()
 for (const { name } of skipped) say(`skipped: ${name}`)
-for (const one of flaky) say(`flaky, passed at the second attempt: ${one}`)
 for (const failure of failures) say(`FAILED: ${failure}`)
 say(`${passed} passed, ${failures.length} failed, ${skipped.length} skipped`)
 process.exitCode = failures.length > 0 || passed === 0 ? 1 : 0

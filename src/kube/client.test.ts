@@ -335,38 +335,6 @@ describe('watch', () => {
     expect(types).toEqual(['ADDED'])
   })
 
-  it('asks a silent server whether it is there, and goes on if it answers whatever', async () => {
-    let watch: ServerResponse | undefined
-    server.answer = ({ path, query }, response) => {
-      if (query.has('watch')) openStream((watch = response))
-      else json(response, 403, status(403, 'Forbidden', `no ${path}`))
-    }
-    const patient = new ApiClient({ server: origin }, { silence: 0.02 })
-    try {
-      const next = patient.watch('/w', options).next()
-      await eventually(() => expect(server.requests.filter(({ path }) => path === '/livez').length).toBeGreaterThan(2))
-      watch?.write(eventLine('ADDED', object('6')))
-      expect(await next).toMatchObject({ value: { type: 'ADDED' } })
-    } finally {
-      patient.close()
-    }
-  })
-
-  it('gives up all watches of a server that is silent and does not answer either', async () => {
-    server.answer = ({ query }, response) => {
-      if (query.has('watch')) openStream(response)
-    }
-    const impatient = new ApiClient({ server: origin }, { silence: 0.02, answer: 0.1 })
-    try {
-      const errors = await Promise.all(['/a', '/b'].map((path) => failure(impatient.watch(path, options).next())))
-      for (const error of errors) {
-        expect(error).toMatchObject({ code: 'API_TIMEOUT', message: expect.stringContaining('GET /livez') })
-      }
-    } finally {
-      impatient.close()
-    }
-  })
-
   it('closes its connection when the loop is left, and when told to stop', async () => {
     server.answer = (_request, response) => {
       openStream(response)
